@@ -1,1 +1,87 @@
-fn main() {}
+//! The entrypoint for Hytale dedicated servers.
+//!
+//! The data flows one way: `config → source → session (lease written) → server → release (lease struck) →
+//! exit code`. [`run`] tells that story; this file only translates: arguments in, exit code out.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "hytale-entrypoint runs on Linux only: it does the work of PID 1 with Linux's own means"
+);
+
+mod cli;
+mod config;
+mod error;
+mod exit;
+mod hytale;
+mod lease;
+mod log;
+mod run;
+mod secret;
+mod server;
+mod session;
+mod source;
+mod stop;
+mod supervise;
+mod sys;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nix::sys::prctl;
+
+use cli::{Cli, Command};
+use config::read::ProcessEnvironment;
+use error::Error;
+use exit::Code;
+use supervise::signals::Blocked;
+
+fn main() -> ExitCode {
+    // Before anything else: from here on no signal is lost, and nobody of the same user reads our memory.
+    let signals = Blocked::new();
+    let _ = prctl::set_dumpable(false);
+
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap, but not to the person who asked.
+            let _ = error.print();
+            return match error.use_stderr() {
+                true => Code::Usage.into(),
+                false => ExitCode::SUCCESS,
+            };
+        }
+    };
+    let ended = signals
+        .map_err(Error::from)
+        .and_then(|signals| start(cli.command, signals));
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tracing::error!(hint = error.hint(), "{error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
+    let environment = ProcessEnvironment;
+    let log = config::log(command.shared(), &environment);
+    log::start(log.as_ref().copied().unwrap_or_default());
+    log?;
+    match command {
+        Command::Run(args) => {
+            let config = config::run(&args, &environment)?;
+            in_runtime(async { run::run(&config, &mut signals.read()?).await })
+        }
+    }
+}
+
+/// One thread; another one only while a name is being resolved.
+fn in_runtime<T>(story: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .thread_keep_alive(std::time::Duration::from_millis(100))
+        .build()?
+        .block_on(story)
+}

@@ -1,0 +1,170 @@
+//! What may be typed: every flag and word of `--help`. Nothing here is checked beyond its shape, and no
+//! variable is read; `config.rs` turns both into one checked configuration.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Start a Hytale server with session tokens, look after it as PID 1, and free its session slot.
+///
+/// Not affiliated with the makers of Hytale.
+#[derive(Debug, Parser)]
+#[command(name = "hytale-entrypoint", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a server and look after it
+    #[command(after_help = RUN_AFTER_HELP)]
+    Run(Box<RunArgs>),
+}
+
+const RUN_AFTER_HELP: &str = "\
+Durations are written 500ms, 10s, 5m; a bare number means seconds. A flag wins over its variable, and an
+empty variable counts as unset. Under systemd, credentials named hytale.session-token,
+hytale.identity-token and hytale.broker-token serve where the matching file option is not given.
+
+Exit codes: the server's own, 128+n when signal n ended it, or
+   64  a flag or variable is wrong           75  no session slot free
+   66  a file is missing or unreadable       77  credentials or tokens refused or expired
+   69  no source answered in time            78  no source configured
+   70  a bug in the wrapper            126, 127  the command cannot be executed, is not found";
+
+/// Every option is text here: `config.rs` can then name the flag or the variable in the same words.
+#[derive(Args, Debug, Default)]
+#[command(args_override_self = true)]
+pub struct RunArgs {
+    /// Where tokens may come from, tried in order: env, broker, file
+    /// [env: HYTALE_ENTRYPOINT_SOURCE] [default: env,broker,file]
+    #[arg(long, value_name = "LIST", help_heading = "Tokens")]
+    pub source: Option<String>,
+
+    /// File with the session token [env: HYTALE_SERVER_SESSION_TOKEN_FILE; the token itself:
+    /// HYTALE_SERVER_SESSION_TOKEN]
+    #[arg(long, value_name = "FILE", help_heading = "Tokens")]
+    pub session_token_file: Option<String>,
+
+    /// File with the identity token [env: HYTALE_SERVER_IDENTITY_TOKEN_FILE; the token itself:
+    /// HYTALE_SERVER_IDENTITY_TOKEN]
+    #[arg(long, value_name = "FILE", help_heading = "Tokens")]
+    pub identity_token_file: Option<String>,
+
+    /// Session token broker [env: HYTALE_SESSION_TOKEN_BROKER_URL; off when
+    /// HYTALE_SESSION_TOKEN_BROKER_ENABLED is false]
+    #[arg(long, value_name = "URL", help_heading = "Tokens")]
+    pub broker_url: Option<String>,
+
+    /// File with the broker's bearer token [env: HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN_SRC; the token
+    /// itself: HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN]
+    #[arg(long, value_name = "FILE", help_heading = "Tokens")]
+    pub broker_token_file: Option<String>,
+
+    /// Account that the broker should use [env: HYTALE_SESSION_TOKEN_BROKER_ACCOUNT] [default: any]
+    #[arg(long, value_name = "NAME", help_heading = "Tokens")]
+    pub broker_account: Option<String>,
+
+    /// How long one attempt at the broker may take; below 30s a slot can leak
+    /// [env: HYTALE_SESSION_TOKEN_BROKER_TIMEOUT_SECONDS] [default: 35s]
+    #[arg(long, value_name = "DURATION", help_heading = "Tokens")]
+    pub broker_timeout: Option<String>,
+
+    /// Profiles to open a session for, in order [env: HYTALE_SESSION_TOKEN_BROKER_PROFILE_UUIDS]
+    /// [default: as selected]
+    #[arg(long, value_name = "UUID[,UUID...]", help_heading = "Tokens")]
+    pub profile: Option<String>,
+
+    /// How long all attempts together may take [env: HYTALE_ENTRYPOINT_TOKEN_TIMEOUT] [default: 60s]
+    #[arg(long, value_name = "DURATION", help_heading = "Tokens")]
+    pub token_timeout: Option<String>,
+
+    /// Refuse tokens with less life than this; 0 takes any that has not expired
+    /// [env: HYTALE_ENTRYPOINT_MIN_TOKEN_LIFE] [default: 5m]
+    #[arg(long, value_name = "DURATION", help_heading = "Tokens")]
+    pub min_token_life: Option<String>,
+
+    /// What to do when no source yields tokens: fail, or start the server without
+    /// [env: HYTALE_ENTRYPOINT_ON_NO_TOKEN; start when HYTALE_SESSION_TOKEN_BROKER_FAIL_ON_ERROR is false]
+    /// [default: fail]
+    #[arg(long, value_name = "fail|start", help_heading = "Tokens")]
+    pub on_no_token: Option<String>,
+
+    /// How the server gets its tokens: auto, argfile, args or env
+    /// [env: HYTALE_ENTRYPOINT_PASS_TOKENS] [default: auto]
+    #[arg(long, value_name = "HOW", help_heading = "Server")]
+    pub pass_tokens: Option<String>,
+
+    /// The Java launcher, when COMMAND names none [env: HYTALE_ENTRYPOINT_JAVA] [default: java]
+    #[arg(long, value_name = "PATH", help_heading = "Server")]
+    pub java: Option<String>,
+
+    /// The server's jar, when COMMAND names none [env: HYTALE_ENTRYPOINT_JAR]
+    /// [default: HytaleServer.jar]
+    #[arg(long, value_name = "PATH", help_heading = "Server")]
+    pub jar: Option<String>,
+
+    /// Who gets a forwarded signal: the server's process group, or the server alone
+    /// [env: HYTALE_ENTRYPOINT_SIGNAL_SCOPE] [default: group]
+    #[arg(long, value_name = "group|child", help_heading = "Server")]
+    pub signal_scope: Option<String>,
+
+    /// Kill the server when it has not ended this long after a stop signal
+    /// [env: HYTALE_ENTRYPOINT_STOP_TIMEOUT] [default: never]
+    #[arg(long, value_name = "DURATION", help_heading = "Server")]
+    pub stop_timeout: Option<String>,
+
+    /// Exit codes of the server that become 0, such as 143
+    /// [env: HYTALE_ENTRYPOINT_SUCCESS_EXIT] [default: none]
+    #[arg(long, value_name = "CODE[,CODE...]", help_heading = "Server")]
+    pub success_exit: Option<String>,
+
+    /// Whether to free the session slot when the server is gone: always or never
+    /// [env: HYTALE_ENTRYPOINT_RELEASE] [default: always]
+    #[arg(long, value_name = "always|never", help_heading = "Session")]
+    pub release: Option<String>,
+
+    #[command(flatten)]
+    pub shared: SharedArgs,
+
+    /// What to start. Without one, or when it starts with a dash: java -jar HytaleServer.jar and what is
+    /// given here
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = false,
+        value_name = "COMMAND"
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// What means the same in every command.
+#[derive(Args, Debug, Default)]
+pub struct SharedArgs {
+    /// Folder for leases [env: HYTALE_ENTRYPOINT_STATE_DIR] [default: $STATE_DIRECTORY, else
+    /// /var/lib/hytale-entrypoint for root, else $XDG_STATE_HOME/hytale-entrypoint, else
+    /// ~/.local/state/hytale-entrypoint]
+    #[arg(long, value_name = "DIR", help_heading = "Session")]
+    pub state_dir: Option<String>,
+
+    /// The session service [env: HYTALE_ENTRYPOINT_SESSIONS_URL]
+    /// [default: https://sessions.hytale.com]
+    #[arg(long, value_name = "URL", help_heading = "Session")]
+    pub sessions_url: Option<String>,
+
+    /// text or json, on stderr [env: HYTALE_ENTRYPOINT_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Log")]
+    pub log_format: Option<String>,
+
+    /// error, warn, info or debug [env: HYTALE_ENTRYPOINT_LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "LEVEL", help_heading = "Log")]
+    pub log_level: Option<String>,
+}
+
+impl Command {
+    pub fn shared(&self) -> &SharedArgs {
+        match self {
+            Self::Run(run) => &run.shared,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What was typed and what the environment says, turned into one checked configuration. After this,
+//! nothing asks for a flag or a variable again, and what contradicts itself cannot be written down.
+
+pub mod command;
+pub mod read;
+pub mod server;
+pub mod session;
+pub mod tokens;
+pub mod values;
+
+use tracing::Level;
+
+use crate::cli::{RunArgs, SharedArgs};
+use crate::log::{self, Format};
+use read::{Environment, Reader, Setting, UsageError};
+use values::{EXIT_CODES, Kind};
+
+/// Everything `run` acts on, a part for each stage of its story.
+#[derive(Debug)]
+pub struct Run {
+    pub tokens: tokens::Tokens,
+    pub session: session::Session,
+    pub server: server::Server,
+    /// Codes of the server that become 0.
+    pub success_exit: Vec<u8>,
+}
+
+/// # Errors
+/// For the first flag or variable that cannot be used.
+pub fn run(args: &RunArgs, environment: &impl Environment) -> Result<Run, UsageError> {
+    let reader = Reader(environment);
+    let success_exit = Setting {
+        flag: "--success-exit",
+        typed: args.success_exit.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_SUCCESS_EXIT",
+    };
+    Ok(Run {
+        tokens: tokens::read(args, &reader)?,
+        session: session::read(args, &reader)?,
+        server: server::read(args, &reader)?,
+        success_exit: reader
+            .parse(&success_exit, &EXIT_CODES)?
+            .unwrap_or_default(),
+    })
+}
+
+const LOG_FORMAT: Kind<Format> = Kind {
+    parse: |text| values::choice(text, &[("text", Format::Text), ("json", Format::Json)]),
+    expected: "text or json",
+};
+
+const LOG_LEVEL: Kind<Level> = Kind {
+    parse: |text| {
+        let levels = [
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+        ];
+        values::choice(text, &levels)
+    },
+    expected: "error, warn, info or debug",
+};
+
+/// Asked for first, so that every later mistake is told in the form that was wanted.
+///
+/// # Errors
+/// When the format or the level is none.
+pub fn log(args: &SharedArgs, environment: &impl Environment) -> Result<log::Settings, UsageError> {
+    let reader = Reader(environment);
+    let format = Setting {
+        flag: "--log-format",
+        typed: args.log_format.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_LOG_FORMAT",
+    };
+    let level = Setting {
+        flag: "--log-level",
+        typed: args.log_level.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_LOG_LEVEL",
+    };
+    Ok(log::Settings {
+        format: reader.parse(&format, &LOG_FORMAT)?.unwrap_or(Format::Text),
+        level: reader.parse(&level, &LOG_LEVEL)?.unwrap_or(Level::INFO),
+    })
+}

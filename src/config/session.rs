@@ -1,0 +1,98 @@
+//! Where leases live, and where and whether sessions are freed.
+
+use std::path::PathBuf;
+
+use nix::unistd::geteuid;
+use reqwest::Url;
+
+use super::read::{Environment, Reader, Setting, UsageError};
+use super::values::{self, Kind};
+use crate::cli::{RunArgs, SharedArgs};
+
+#[derive(Debug)]
+pub struct Session {
+    pub release: Release,
+    /// `None` where not even a default can be found: not root, and no `HOME`.
+    pub state_dir: Option<PathBuf>,
+    pub sessions_url: Url,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    Always,
+    Never,
+}
+
+const RELEASE: Kind<Release> = Kind {
+    parse: |text| {
+        values::choice(
+            text,
+            &[("always", Release::Always), ("never", Release::Never)],
+        )
+    },
+    expected: "always or never",
+};
+
+/// Tokens travel to these, so only to this machine without TLS.
+const HYTALE_URL: Kind<Url> = Kind {
+    parse: |text| {
+        values::url(text).filter(|url| match url.scheme() {
+            "https" => true,
+            "http" => values::is_loopback(url),
+            _ => false,
+        })
+    },
+    expected: "an https URL (http for a loopback host only) without user, query or fragment",
+};
+
+/// # Errors
+/// For the first flag or variable that cannot be used.
+pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Session, UsageError> {
+    let release = Setting {
+        flag: "--release",
+        typed: args.release.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_RELEASE",
+    };
+    let sessions_url = Setting {
+        flag: "--sessions-url",
+        typed: args.shared.sessions_url.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_SESSIONS_URL",
+    };
+    let sessions_url = match reader.parse(&sessions_url, &HYTALE_URL)? {
+        Some(url) => url,
+        None => Url::parse("https://sessions.hytale.com").expect("it is a URL"),
+    };
+    Ok(Session {
+        release: reader.parse(&release, &RELEASE)?.unwrap_or(Release::Always),
+        state_dir: state_dir(&args.shared, reader)?,
+        sessions_url,
+    })
+}
+
+fn state_dir<E: Environment>(
+    args: &SharedArgs,
+    reader: &Reader<'_, E>,
+) -> Result<Option<PathBuf>, UsageError> {
+    let setting = Setting {
+        flag: "--state-dir",
+        typed: args.state_dir.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_STATE_DIR",
+    };
+    if let Some(path) = reader.path(&setting)? {
+        return Ok(Some(path));
+    }
+    // systemd separates several with colons; the first is the unit's own.
+    if let Some(folders) = reader.variable("STATE_DIRECTORY")? {
+        return Ok(folders.split(':').next().map(PathBuf::from));
+    }
+    if geteuid().is_root() {
+        return Ok(Some(PathBuf::from("/var/lib/hytale-entrypoint")));
+    }
+    let base = match reader.variable("XDG_STATE_HOME")?.map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Some(path),
+        _ => reader
+            .variable("HOME")?
+            .map(|home| PathBuf::from(home).join(".local/state")),
+    };
+    Ok(base.map(|base| base.join("hytale-entrypoint")))
+}

@@ -1,0 +1,53 @@
+//! The whole story of `run`: look the server up, open a session for it, start it, look after it, release
+//! the session, pass the exit code on.
+
+mod open;
+
+use tracing::info;
+
+use crate::config::Run;
+use crate::error::Error;
+use crate::exit::Ended;
+use crate::server::Launch;
+use crate::session::Session;
+use crate::supervise::signals::{self, Signals};
+use crate::supervise::supervise;
+
+/// Starts a server and looks after it until it has ended. The result is the exit code.
+///
+/// # Errors
+/// When no server was started. No session is left then either.
+pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
+    let launch = Launch::look_up(&config.server)?;
+    let session = open::session(config, signals).await?;
+    let ended = serve(config, launch, session.as_ref(), signals).await;
+    if let Some(session) = session {
+        session.release().await;
+    }
+    ended.map(|ended| exit_code(config, ended))
+}
+
+async fn serve(
+    config: &Run,
+    launch: Launch<'_>,
+    session: Option<&Session<'_>>,
+    signals: &mut Signals,
+) -> Result<Ended, Error> {
+    if let Some(signal) = signals.ending_now() {
+        return Err(Error::Stopped(signal));
+    }
+    let server = launch.start(session.map(Session::tokens))?;
+    Ok(supervise(server, &config.server, signals).await)
+}
+
+fn exit_code(config: &Run, ended: Ended) -> u8 {
+    let code = ended.code();
+    match ended {
+        Ended::Exited(code) => info!("the server ended with code {code}"),
+        Ended::Signaled(signal) => info!("{} ended the server", signals::name(signal)),
+    }
+    match config.success_exit.contains(&code) {
+        true => 0,
+        false => code,
+    }
+}

@@ -1,0 +1,84 @@
+//! Where a token pair comes from: one file a source, and what can go wrong in each.
+
+mod broker;
+mod env;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::config::read::SecretFrom;
+use crate::config::tokens::Source;
+use crate::exit::Code;
+use crate::hytale::TokenPair;
+use crate::hytale::retry::Policy;
+use crate::secret::Secret;
+use crate::stop::Stop;
+use broker::BrokerError;
+
+/// Why a source yields no tokens.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    #[error("cannot read {}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("the {given} token is given, the {missing} token is not")]
+    Half {
+        given: &'static str,
+        missing: &'static str,
+    },
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+impl SourceError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File { .. } => Code::NoInput,
+            Self::Half { .. } => Code::Config,
+            Self::Broker(error) => error.code(),
+        }
+    }
+
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "check that the file is there and readable for this user",
+            Self::Half { .. } => {
+                "the server needs both tokens of one session: give both or neither"
+            }
+            Self::Broker(error) => error.hint(),
+        }
+    }
+}
+
+/// The name of a source, as `--source` takes it.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Env(_) => "env",
+            Self::Broker(_) => "broker",
+        })
+    }
+}
+
+/// Gets a token pair from one source. Nothing is known yet of its quality.
+///
+/// # Errors
+/// When the source refuses, or has not answered by the policy's deadline.
+pub async fn mint(source: &Source, policy: &Policy, stop: &Stop) -> Result<TokenPair, SourceError> {
+    match source {
+        Source::Env(tokens) => env::mint(tokens),
+        Source::Broker(broker) => broker::mint(broker, policy, stop).await,
+    }
+}
+
+fn read(from: &SecretFrom) -> Result<Secret, SourceError> {
+    match from {
+        SecretFrom::Variable(secret) => Ok(secret.trimmed()),
+        SecretFrom::File(path) => Secret::from_file(path).map_err(|error| SourceError::File {
+            path: path.clone(),
+            error,
+        }),
+    }
+}
