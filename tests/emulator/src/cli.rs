@@ -9,6 +9,11 @@ use std::time::Duration;
 use clap::Parser;
 use hytale_emulator::{Account, Behaviour, Fault, Options, Secret, Slots};
 
+const LONG_ABOUT: &str = "\
+The services that a Hytale server needs, on your own machine: OAuth with device login, account data,
+sessions with a slot limit, and a session token broker. For trying out launchers and containers without
+an account, and for seeing what they do when a service misbehaves.";
+
 const AFTER_HELP: &str = "\
 Durations are written 500ms, 10s, 5m or 2h; a bare number means seconds.
 
@@ -34,11 +39,9 @@ Examples:
   hytale-emulator --fault path=/game-session/new,fault=status,status=503,times=2,retry_after=1
   hytale-emulator --fault path=/v1/game-session,fault=drop-after,chance=0.3,seed=7";
 
-/// The services that a Hytale server needs, on your own machine: OAuth with device login, account data, sessions
-/// with a slot limit, and a session token broker. For trying out launchers and containers without an account, and for
-/// seeing what they do when a service misbehaves.
+/// The services that a Hytale server needs, on your own machine
 #[derive(Debug, Parser)]
-#[command(name = "hytale-emulator", version, after_help = AFTER_HELP)]
+#[command(name = "hytale-emulator", version, long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// Where every service is served
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8520")]
@@ -46,8 +49,9 @@ pub(crate) struct Cli {
     /// A second address, for the broker alone
     #[arg(long, value_name = "ADDR")]
     broker_listen: Option<SocketAddr>,
-    /// An account, and its profiles when they are not just named like it; repeatable, the first one is meant
-    /// wherever none is named
+    /// An account and its profiles; repeatable
+    ///
+    /// Without profiles it has one of its own name. The first account is meant wherever none is named.
     #[arg(
         long = "account",
         value_name = "NAME[=PROFILE,…]",
@@ -60,11 +64,11 @@ pub(crate) struct Cli {
     /// The bearer token that the broker asks for, in a file [default: it asks for none]
     #[arg(long, value_name = "FILE")]
     broker_token_file: Option<PathBuf>,
-    #[command(flatten)]
-    times: Times,
     /// Something that goes wrong; repeatable, see below
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
+    #[command(flatten)]
+    times: Times,
     #[command(flatten, next_help_heading = "What nobody knows of the real services")]
     behaviour: Behaviour,
 }
