@@ -60,17 +60,16 @@ public final class HytaleServer {
         Report.write(arguments, options);
         endIfAsked("EXIT_BEFORE_BOOT");
         log("Starting the Hytale server (a stand-in for tests)");
-        for (String note : options.notes) {
-            log(note);
+        if (options.unknown > 0) {
+            log("Arguments left to mods: " + options.unknown);
         }
         if (options.error != null) {
             log("Cannot start: " + options.error);
             end(1);
         }
         Session session = authenticate(options);
-        log("Loading assets from " + options.get("--assets", "../Assets.zip"));
-        log("Loading world 'default'");
-        Thread.sleep(Hook.number("BOOT", 0));
+        log("Loading assets and world 'default'");
+        Thread.sleep(Asked.number("BOOT", 0));
 
         final HytaleServer server = new HytaleServer(options, session);
         Runtime.getRuntime().addShutdownHook(new Thread("shutdown") {
@@ -79,7 +78,6 @@ public final class HytaleServer {
                 server.shutdown();
             }
         });
-        log("Listening on " + options.get("--bind", "0.0.0.0:5520") + " (not really)");
         long took = (System.nanoTime() - started) / 1_000_000;
         String kind = options.singleplayer ? "Singleplayer" : "Multiplayer";
         log("\u001b[1;32mHytale Server Booted! [" + kind + "] took " + took / 1000 + "sec " + took % 1000 + "ms\u001b[0m");
@@ -125,7 +123,7 @@ public final class HytaleServer {
         }
         log("Shutdown triggered!!!");
         saveWorld();
-        if (session != null && (options.singleplayer || Hook.number("FREE_SESSION", 0) == 1)) {
+        if (session != null && (options.singleplayer || Asked.number("FREE_SESSION", 0) == 1)) {
             session.free();
         }
         log("Shutdown completed!");
@@ -133,8 +131,8 @@ public final class HytaleServer {
 
     private static void saveWorld() {
         final int chunks = 4;
-        long pause = Hook.number("SAVE", 0) / chunks;
-        try (FileOutputStream file = new FileOutputStream(Hook.text("SAVE_FILE", "/dev/null"))) {
+        long pause = Asked.number("SAVE", 0) / chunks;
+        try (FileOutputStream file = new FileOutputStream(Asked.text("SAVE_FILE", "/dev/null"))) {
             saved(file, "world save started");
             for (int chunk = 1; chunk <= chunks; chunk++) {
                 Thread.sleep(pause);
@@ -198,10 +196,10 @@ public final class HytaleServer {
         return next == -1 && line.size() == 0 ? null : line.toString(StandardCharsets.UTF_8);
     }
 
-    private static void endIfAsked(String hook) {
-        int code = (int) Hook.number(hook, -1);
+    private static void endIfAsked(String name) {
+        int code = (int) Asked.number(name, -1);
         if (code >= 0) {
-            log("Ending with code " + code + ", as HYTALE_STAND_IN_" + hook + " asks");
+            log("Ending with code " + code + ", as HYTALE_STAND_IN_" + name + " asks");
             end(code);
         }
     }
@@ -223,7 +221,7 @@ public final class HytaleServer {
     }
 
     /** The variables HYTALE_STAND_IN_*. */
-    static final class Hook {
+    static final class Asked {
         static String text(String name, String otherwise) {
             return variable("HYTALE_STAND_IN_" + name, otherwise);
         }
@@ -244,11 +242,11 @@ public final class HytaleServer {
         private static final List<String> WITH_VALUE = List.of("--assets", "--bind", "--session-token", "--identity-token",
                 "--owner-uuid", "--auth-mode");
 
-        final List<String> notes = new ArrayList<>();
         final boolean singleplayer;
         final String mode;
         final String sessionToken;
         final String identityToken;
+        int unknown;
         String error;
         private final Map<String, String> given = new HashMap<>();
 
@@ -260,8 +258,8 @@ public final class HytaleServer {
                 if (name.equals("--singleplayer")) {
                     alone = true;
                 } else if (!WITH_VALUE.contains(name)) {
-                    // The name only: what follows may be a token behind a misspelt option.
-                    notes.add(name.startsWith("--") ? "Unknown option " + name + ": left to mods" : "An argument is left to mods");
+                    // Not told which: it may be a token behind a misspelt option.
+                    unknown++;
                 } else if (equals >= 0) {
                     given.put(name, arguments[i].substring(equals + 1));
                 } else if (i + 1 < arguments.length) {
@@ -272,8 +270,8 @@ public final class HytaleServer {
             }
             singleplayer = alone;
             mode = get("--auth-mode", "authenticated");
-            sessionToken = get("--session-token", Hook.variable("HYTALE_SERVER_SESSION_TOKEN", null));
-            identityToken = get("--identity-token", Hook.variable("HYTALE_SERVER_IDENTITY_TOKEN", null));
+            sessionToken = get("--session-token", Asked.variable("HYTALE_SERVER_SESSION_TOKEN", null));
+            identityToken = get("--identity-token", Asked.variable("HYTALE_SERVER_IDENTITY_TOKEN", null));
             if (!List.of("authenticated", "offline", "insecure").contains(mode)) {
                 error = "--auth-mode is authenticated, offline or insecure";
             } else if (mode.equals("offline") && !singleplayer) {
@@ -294,7 +292,7 @@ public final class HytaleServer {
     /** What reached the server, for a test to compare with what was meant to. */
     static final class Report {
         static void write(String[] arguments, Options options) throws IOException, GeneralSecurityException {
-            String path = Hook.text("REPORT", null);
+            String path = Asked.text("REPORT", null);
             if (path == null) {
                 return;
             }
@@ -401,7 +399,7 @@ public final class HytaleServer {
             if (!genuine) {
                 throw new Refused("the " + name + " token's signature is wrong");
             }
-            if (!Hook.text("ISSUER", Service.OFFICIAL).equals(claims.get("iss"))) {
+            if (!Asked.text("ISSUER", Service.OFFICIAL).equals(claims.get("iss"))) {
                 throw new Refused("the " + name + " token's issuer is " + claims.get("iss"));
             }
             if (left < -SKEW) {
@@ -440,7 +438,7 @@ public final class HytaleServer {
         @Override
         public void run() {
             try {
-                long wait = Hook.number("REFRESH_AFTER", untilRefresh());
+                long wait = Asked.number("REFRESH_AFTER", untilRefresh());
                 while (wait >= 0) {
                     log("Session refresh in " + wait / 1000 + " s");
                     Thread.sleep(wait);
@@ -489,7 +487,7 @@ public final class HytaleServer {
     static final class Service {
         static final String OFFICIAL = "https://sessions.hytale.com";
 
-        private final String url = Hook.text("SESSIONS_URL", OFFICIAL);
+        private final String url = Asked.text("SESSIONS_URL", OFFICIAL);
 
         Map<?, ?> call(String method, String path, String bearer) throws IOException {
             String what = method + " " + path;

@@ -21,7 +21,7 @@ A fault is written path=PATH,fault=KIND and what else it needs:
   latency        ms=N              the answer comes late
   drop-before                      the connection is closed and nothing has been done
   drop-after                       the work is done and the connection closed
-  status         status=N [body=T] this status, and nothing done
+  status         status=N          this status, and nothing done; a body=T is its body
   garbage                          200 with a web page, and nothing done
   garbage-after                    200 with a web page, and the work done
   body           body=T            200 with this body, and nothing done
@@ -30,8 +30,9 @@ A fault is written path=PATH,fault=KIND and what else it needs:
   redirect       location=URL      302
   huge-headers                     the true answer behind a megabyte of headers
   hang                             no answer, ever
-It strikes once, or times=N, or times=always, or with chance=0.3 (and seed=N); method=M narrows it down, and
-retry_after=T adds the header. Faults on one path are used up in their order; a latency goes with the next one.
+It strikes once, or times=N, or times=always, or with chance=0.3 (and seed=N); method=M narrows it down,
+and retry_after=T adds the header. A body=T comes last and may hold commas. Faults on one path are used
+up in their order; a latency goes with the next one.
 
 Examples:
   hytale-emulator
@@ -64,7 +65,7 @@ pub(crate) struct Cli {
     /// The bearer token that the broker asks for, in a file [default: it asks for none]
     #[arg(long, value_name = "FILE")]
     broker_token_file: Option<PathBuf>,
-    /// Something that goes wrong; repeatable, see below
+    /// Something that goes wrong; repeatable, see --help
     #[arg(long = "fault", value_name = "SPEC")]
     faults: Vec<Fault>,
     #[command(flatten)]
@@ -102,13 +103,16 @@ struct AccountArg(Account);
 impl Cli {
     /// # Errors
     ///
-    /// When the token file cannot be read.
+    /// When the token file cannot be read, or is empty.
     pub(crate) fn options(self) -> Result<Options, String> {
         let broker_token = match self.broker_token_file {
             Some(path) => {
                 let read = fs::read_to_string(&path);
                 let token = read.map_err(|error| format!("{}: {error}", path.display()))?;
-                Some(Secret::from(token.trim()))
+                match token.trim() {
+                    "" => return Err(format!("{}: there is no token in it", path.display())),
+                    token => Some(Secret::from(token)),
+                }
             }
             None => None,
         };
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_kind_of_fault() {
+    fn every_kind_of_fault_in_the_help_is_understood() {
         let kinds = AFTER_HELP
             .lines()
             .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());

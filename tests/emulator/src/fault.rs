@@ -1,9 +1,12 @@
 //! What goes wrong, where, and how often: faults are queued for a path and use themselves up.
 
 pub(crate) mod queue;
+mod site;
 pub(crate) mod spec;
 
 use std::time::Duration;
+
+pub use site::FaultSite;
 
 /// Something that is to go wrong on a path. Once, if nothing else is said.
 ///
@@ -19,13 +22,6 @@ pub struct Fault {
     retry_after: Option<String>,
     times: Times,
     chance: Option<Chance>,
-}
-
-/// Where a fault strikes; it still lacks what happens there.
-#[derive(Clone, Debug)]
-pub struct FaultSite {
-    path: String,
-    method: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,85 +129,5 @@ impl Fault {
 
     pub(crate) fn retry_after_value(&self) -> Option<&str> {
         self.retry_after.as_deref()
-    }
-}
-
-impl FaultSite {
-    /// Only requests with this method.
-    #[must_use]
-    pub fn method(mut self, method: &str) -> Self {
-        self.method = Some(method.to_owned());
-        self
-    }
-
-    /// The answer comes late, and is otherwise what it would have been: the next fault in the queue still strikes.
-    pub fn latency(self, wait: Duration) -> Fault {
-        self.with(Kind::Latency(wait))
-    }
-
-    /// The connection is closed and nothing has been done.
-    pub fn drop_before(self) -> Fault {
-        self.with(Kind::DropBefore)
-    }
-
-    /// The work is done, and the connection closed without an answer.
-    pub fn drop_after(self) -> Fault {
-        self.with(Kind::DropAfter)
-    }
-
-    /// This status and nothing done. The body is the status's name, unless there is another.
-    pub fn status(self, code: u16) -> Fault {
-        self.with(Kind::Status(code))
-    }
-
-    /// 200 with a web page, and nothing done.
-    pub fn garbage(self) -> Fault {
-        self.with(Kind::Garbage)
-    }
-
-    /// The work is done, and the answer is 200 with a web page.
-    pub fn garbage_after(self) -> Fault {
-        self.with(Kind::GarbageAfter)
-    }
-
-    /// 200 with a body that begins like JSON and never ends, and nothing done.
-    pub fn endless(self) -> Fault {
-        self.with(Kind::Endless)
-    }
-
-    /// The true answer, one byte of its body every `pace`.
-    pub fn slow(self, pace: Duration) -> Fault {
-        self.with(Kind::Slow(pace))
-    }
-
-    /// 302 to another place, and nothing done.
-    pub fn redirect(self, location: &str) -> Fault {
-        self.with(Kind::Redirect(location.to_owned()))
-    }
-
-    /// The true answer behind more than a megabyte of headers.
-    pub fn huge_headers(self) -> Fault {
-        self.with(Kind::HugeHeaders)
-    }
-
-    /// No answer, ever, and nothing done.
-    pub fn hang(self) -> Fault {
-        self.with(Kind::Hang)
-    }
-
-    /// 200 with this body as `application/json`, and nothing done.
-    pub fn body(self, text: &str) -> Fault {
-        self.with(Kind::Body).with_body(text)
-    }
-
-    pub(crate) fn with(self, kind: Kind) -> Fault {
-        Fault {
-            site: self,
-            kind,
-            body: None,
-            retry_after: None,
-            times: Times::Left(1),
-            chance: None,
-        }
     }
 }

@@ -22,10 +22,9 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => return fail(&error),
     };
-    let listen = options.listen;
     match Emulator::start(options) {
         Ok(emulator) => serve(emulator),
-        Err(error) => fail(&format!("cannot listen on {listen}: {error}")),
+        Err(error) => fail(&error),
     }
 }
 

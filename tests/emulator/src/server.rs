@@ -45,7 +45,16 @@ impl std::fmt::Display for Dropped {
 
 impl std::error::Error for Dropped {}
 
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// # Errors
+///
+/// When the address cannot be had; the error names it.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {

@@ -87,13 +87,13 @@ impl Shared {
         mut met: impl FnMut(&View<'_>) -> bool,
         timeout: Duration,
     ) -> bool {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
         let mut state = self.lock();
         loop {
             if met(&View::of(&state, &self.options)) {
                 return true;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = timeout.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return false;
             }

@@ -142,7 +142,7 @@ impl SigningKey {
         Secret::from(format!("{signed}.{signature}"))
     }
 
-    /// Whether a token is ours at all, whatever has become of its session.
+    /// Whether this key signed a token, whatever has become of its session.
     pub(crate) fn signed(&self, token: &str) -> bool {
         let Some((signed, signature)) = token.rsplit_once('.') else {
             return false;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Fault, FaultSite, Kind};
+use super::{Fault, FaultSite, Kind, Times};
 
 /// A drip that outlasts every sensible timeout for a token, and still shows that bytes arrive.
 const PACE_MS: u64 = 100;
@@ -17,7 +17,7 @@ struct Spec {
     path: String,
     method: Option<String>,
     fault: Name,
-    times: Option<SpecTimes>,
+    times: Option<Value>,
     chance: Option<f64>,
     seed: Option<u64>,
     ms: Option<u64>,
@@ -44,19 +44,6 @@ enum Name {
     Body,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum SpecTimes {
-    Count(u32),
-    Word(Word),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    Always,
-}
-
 impl TryFrom<Value> for Fault {
     type Error = String;
 
@@ -74,13 +61,19 @@ impl TryFrom<Value> for Fault {
             other => other.to_string(),
         });
         if let Some(probability) = spec.chance {
+            if !(0.0..=1.0).contains(&probability) {
+                return Err("`chance` is a probability, from 0 to 1".to_owned());
+            }
             fault = fault.chance(probability, spec.seed.unwrap_or(0));
         }
-        Ok(match spec.times {
-            Some(SpecTimes::Count(n)) => fault.times(n),
-            Some(SpecTimes::Word(Word::Always)) => fault.always(),
-            None => fault,
-        })
+        if let Some(times) = spec.times {
+            fault.times = match times.as_u64().map(u32::try_from) {
+                Some(Ok(n)) => Times::Left(n),
+                None if times == "always" => Times::Always,
+                _ => return Err("`times` is a number or `always`".to_owned()),
+            };
+        }
+        Ok(fault)
     }
 }
 
@@ -117,7 +110,14 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut spec = Map::new();
-        for part in text.split(',') {
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            // A body may hold commas, so it is all that follows.
+            let (part, more) = match text.split_once(',') {
+                Some((part, more)) if !part.starts_with("body=") => (part, Some(more)),
+                _ => (text, None),
+            };
+            rest = more;
             let (key, value) = part
                 .split_once('=')
                 .ok_or_else(|| format!("`{part}` is not key=value"))?;

@@ -82,17 +82,8 @@ pub(crate) enum Payload {
         pace: Duration,
         next: Pin<Box<Sleep>>,
     },
-    /// A JSON string that nobody closes.
-    Endless {
-        begun: Begun,
-    },
-}
-
-/// Whether the opening of an endless body is out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
-    No,
-    Yes,
+    /// What comes next of a JSON string that nobody closes.
+    Endless(&'static [u8]),
 }
 
 impl Payload {
@@ -126,13 +117,7 @@ impl Body for Payload {
                 }
                 rest.split_to(rest.len().min(1))
             }
-            Self::Endless {
-                begun: begun @ Begun::No,
-            } => {
-                *begun = Begun::Yes;
-                Bytes::from_static(b"{\"session_token\":\"")
-            }
-            Self::Endless { begun: Begun::Yes } => Bytes::from_static(&[b'A'; 16 * 1024]),
+            Self::Endless(next) => Bytes::from_static(std::mem::replace(next, &[b'A'; 16 * 1024])),
         };
         Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
     }
@@ -146,7 +131,7 @@ impl Body for Payload {
             Self::Whole(rest) | Self::Trickle { rest, .. } => {
                 SizeHint::with_exact(rest.len() as u64)
             }
-            Self::Endless { .. } => SizeHint::default(),
+            Self::Endless(_) => SizeHint::default(),
         }
     }
 }

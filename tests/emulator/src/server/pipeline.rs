@@ -7,7 +7,7 @@ use hyper::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use tokio::time::sleep;
 
-use super::answer::{self, Begun, Payload, Reply};
+use super::answer::{self, Payload, Reply};
 use super::call::Call;
 use crate::fault::{Fault, Kind};
 use crate::service;
@@ -37,59 +37,49 @@ pub(crate) fn attend(shared: Arc<Shared>, call: Call, caller: Caller) -> Attende
 }
 
 async fn struck(shared: &Arc<Shared>, call: &Call, faults: &[Fault]) -> Reply {
-    let mut reply = None;
-    let mut retry_after = None;
-    for fault in faults {
-        retry_after = fault.retry_after_value().or(retry_after);
-        match fault.kind() {
-            Kind::Latency(wait) => sleep(*wait).await,
-            _ => reply = Some(strike(shared, call, fault).await),
-        }
-    }
-    let reply = match reply {
-        Some(reply) => reply,
-        None => service::work(shared, call).await,
+    let Some((fault, rest)) = faults.split_first() else {
+        return service::work(shared, call).await;
     };
-    match retry_after {
-        Some(value) => reply.map(|answer| answer::with_header(answer, RETRY_AFTER, value)),
-        None => reply,
-    }
-}
-
-async fn strike(shared: &Arc<Shared>, call: &Call, fault: &Fault) -> Reply {
-    match fault.kind() {
+    let reply = match fault.kind() {
+        Kind::Latency(wait) => {
+            sleep(*wait).await;
+            Box::pin(struck(shared, call, rest)).await
+        }
         Kind::DropBefore => Reply::Drop,
+        Kind::DropAfter => {
+            service::work(shared, call).await;
+            Reply::Drop
+        }
         Kind::Hang => Reply::Hang,
         Kind::Status(code) => Reply::Answer(status(*code, fault.body())),
-        Kind::Garbage => Reply::Answer(garbage(fault.body())),
-        Kind::Body => Reply::Answer(answer::typed(
-            StatusCode::OK,
-            "application/json",
-            body_of(fault, ""),
-        )),
-        Kind::Endless => Reply::Answer(endless()),
         Kind::Redirect(location) => Reply::Answer(answer::with_header(
             status(302, fault.body()),
             LOCATION,
             location,
         )),
-        Kind::DropAfter => {
-            service::work(shared, call).await;
-            Reply::Drop
-        }
+        Kind::Body => Reply::Answer(literal(fault.body())),
+        Kind::Garbage => Reply::Answer(garbage(fault.body())),
         Kind::GarbageAfter => service::work(shared, call)
             .await
             .map(|_| garbage(fault.body())),
+        Kind::Endless => Reply::Answer(endless()),
         Kind::Slow(pace) => service::work(shared, call)
             .await
             .map(|answer| answer.map(|body| body.trickle(*pace))),
         Kind::HugeHeaders => service::work(shared, call).await.map(huge_headers),
-        Kind::Latency(_) => service::work(shared, call).await,
+    };
+    match fault.retry_after_value() {
+        Some(value) => reply.map(|answer| answer::with_header(answer, RETRY_AFTER, value)),
+        None => reply,
     }
 }
 
-fn body_of(fault: &Fault, otherwise: &str) -> String {
-    fault.body().unwrap_or(otherwise).to_owned()
+fn literal(body: Option<&str>) -> Response<Payload> {
+    answer::typed(
+        StatusCode::OK,
+        "application/json",
+        body.unwrap_or_default().to_owned(),
+    )
 }
 
 fn status(code: u16, body: Option<&str>) -> Response<Payload> {
@@ -109,8 +99,7 @@ fn garbage(body: Option<&str>) -> Response<Payload> {
 }
 
 fn endless() -> Response<Payload> {
-    answer::typed(StatusCode::OK, "application/json", String::new())
-        .map(|_| Payload::Endless { begun: Begun::No })
+    literal(None).map(|_| Payload::Endless(b"{\"session_token\":\""))
 }
 
 /// 96 headers of 12 KiB: more than a megabyte, in fewer headers than most parsers have room for.

@@ -11,7 +11,7 @@ use crate::state::Shared;
 pub(super) fn profiles(shared: &Shared, call: &Call) -> Response<Payload> {
     let account = match shared.read(|state| bearer::account(&shared.options, state, call)) {
         Ok(account) => account,
-        Err(refusal) => return refusal.answer(),
+        Err(denied) => return bearer::refuse(denied),
     };
     let profiles = account
         .profiles

@@ -1,4 +1,4 @@
-//! Who stands behind an access token.
+//! Who stands behind a bearer token, and what those hear who do not.
 
 use hyper::{Response, StatusCode};
 
@@ -9,33 +9,20 @@ use crate::server::call::Call;
 use crate::state::State;
 use crate::state::grants::Denied;
 
-/// Why a bearer token is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// There is none, or none that was ever issued.
-    Unauthorized,
-    /// An access token that is expired or revoked.
-    InvalidToken,
-}
-
-impl Refusal {
-    pub(super) fn answer(self) -> Response<Payload> {
-        match self {
-            Self::Unauthorized => answer::text(StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::InvalidToken => answer::text(StatusCode::FORBIDDEN, "invalid token"),
-        }
-    }
-}
-
+/// The account whose access token it is.
 pub(super) fn account<'a>(
     options: &'a Options,
     state: &State,
     call: &Call,
-) -> Result<&'a Account, Refusal> {
-    let token = call.bearer.as_deref().ok_or(Refusal::Unauthorized)?;
-    match state.grants.holder(token, state.clock.now()) {
-        Ok(name) => options.account(name).ok_or(Refusal::Unauthorized),
-        Err(Denied::Unknown) => Err(Refusal::Unauthorized),
-        Err(Denied::Lapsed) => Err(Refusal::InvalidToken),
+) -> Result<&'a Account, Denied> {
+    let token = call.bearer.as_deref().ok_or(Denied::Unknown)?;
+    let name = state.grants.holder(token, state.clock.now())?;
+    options.account(name).ok_or(Denied::Unknown)
+}
+
+pub(super) fn refuse(denied: Denied) -> Response<Payload> {
+    match denied {
+        Denied::Unknown => answer::text(StatusCode::UNAUTHORIZED, "unauthorized"),
+        Denied::Lapsed => answer::text(StatusCode::FORBIDDEN, "invalid token"),
     }
 }

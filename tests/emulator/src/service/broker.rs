@@ -180,11 +180,9 @@ fn error(shared: &Shared, status: StatusCode, message: &str) -> Response<Payload
     match shared.read(|state| state.behaviour.broker_errors) {
         BrokerErrors::Json => answer::json(status, &json!({ "error": message })),
         BrokerErrors::GoEscapes => {
-            let quoted = json!(format!("{message}<reset>")).to_string();
-            let body = format!(
-                "{{\"error\":\"\\x1b[31m{}}}",
-                quoted[1..].replace("<reset>", "\\x1b[0m")
-            );
+            let quoted = json!(message).to_string();
+            let text = &quoted[1..quoted.len() - 1];
+            let body = format!(r#"{{"error":"\x1b[31m{text}\x1b[0m"}}"#);
             answer::typed(status, "application/json", body)
         }
     }

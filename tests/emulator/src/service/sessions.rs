@@ -4,12 +4,14 @@ use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::bearer::{self, Refusal};
+use super::bearer;
 use crate::account::{Account, Slots};
 use crate::behaviour::{CreateStatus, DeadToken, LimitBody, OldToken};
 use crate::clock;
+use crate::secret::fingerprint;
 use crate::server::answer::{self, Payload};
 use crate::server::call::Call;
+use crate::state::grants::Denied;
 use crate::state::sessions::Standing;
 use crate::state::{Shared, State};
 use crate::token::TokenPair;
@@ -23,7 +25,7 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Response<Payload> {
     shared.change(|state| {
         let account = match bearer::account(&shared.options, state, call) {
             Ok(account) => account,
-            Err(refusal) => return refusal.answer(),
+            Err(denied) => return bearer::refuse(denied),
         };
         let Ok(NewSession { uuid }) = serde_json::from_str(&call.body) else {
             return answer::text(StatusCode::BAD_REQUEST, "bad request");
@@ -56,9 +58,9 @@ pub(super) fn refresh(shared: &Shared, call: &Call) -> Response<Payload> {
             }
             Ok(_) => {
                 return refusal(state.behaviour.dead_token)
-                    .unwrap_or_else(|| Refusal::Unauthorized.answer());
+                    .unwrap_or_else(|| bearer::refuse(Denied::Unknown));
             }
-            Err(refusal) => return refusal.answer(),
+            Err(denied) => return bearer::refuse(denied),
         };
         let now = state.clock.now();
         let expires = clock::after(now, shared.options.session_ttl);
@@ -80,7 +82,7 @@ pub(super) fn release(shared: &Shared, call: &Call) -> Response<Payload> {
             standing(shared, state, call),
             refusal(state.behaviour.dead_token),
         ) {
-            (Err(refusal), _) => return refusal.answer(),
+            (Err(denied), _) => return bearer::refuse(denied),
             (Ok(Standing::Newest(session)), _) => state.sessions.release(session),
             (Ok(Standing::Superseded(session)), None) => state.sessions.release(session),
             (Ok(Standing::Superseded(session)), _) if old_works => state.sessions.release(session),
@@ -92,26 +94,27 @@ pub(super) fn release(shared: &Shared, call: &Call) -> Response<Payload> {
 }
 
 /// What the bearer token stands for; a token that we never signed is none.
-fn standing(shared: &Shared, state: &State, call: &Call) -> Result<Standing, Refusal> {
-    let token = call.bearer.as_deref().ok_or(Refusal::Unauthorized)?;
+fn standing(shared: &Shared, state: &State, call: &Call) -> Result<Standing, Denied> {
+    let token = call.bearer.as_deref().ok_or(Denied::Unknown)?;
     match state
         .sessions
-        .standing(&crate::secret::fingerprint(token), state.clock.now())
+        .standing(&fingerprint(token), state.clock.now())
     {
         Some(standing) => Ok(standing),
         None if shared.key.signed(token) => Ok(Standing::Dead),
-        None => Err(Refusal::Unauthorized),
+        None => Err(Denied::Unknown),
     }
 }
 
 fn has_slot(state: &State, account: &Account) -> bool {
-    let taken = state.sessions.live(
-        &account.name,
-        state.behaviour.expired_sessions,
-        state.clock.now(),
-    );
+    let expired = state.behaviour.expired_sessions;
     match account.slots {
-        Slots::Limit(limit) => taken < limit,
+        Slots::Limit(limit) => {
+            state
+                .sessions
+                .live(&account.name, expired, state.clock.now())
+                < limit
+        }
         Slots::Unlimited => true,
     }
 }
@@ -129,8 +132,8 @@ fn limit_reached(body: LimitBody) -> Response<Payload> {
 
 fn refusal(dead_token: DeadToken) -> Option<Response<Payload>> {
     match dead_token {
-        DeadToken::Unauthorized => Some(Refusal::Unauthorized.answer()),
-        DeadToken::Forbidden => Some(Refusal::InvalidToken.answer()),
+        DeadToken::Unauthorized => Some(bearer::refuse(Denied::Unknown)),
+        DeadToken::Forbidden => Some(bearer::refuse(Denied::Lapsed)),
         DeadToken::NotFound => Some(answer::text(StatusCode::NOT_FOUND, "session not found")),
         DeadToken::Works => None,
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::clock::{after, between};
 use crate::options::Options;
-use crate::secret::{Secret, opaque, random};
+use crate::secret::{Secret, fingerprint, opaque, random};
 
 /// RFC 8628, section 3.5.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -75,16 +75,13 @@ impl Devices {
 
     /// The account that was logged in; the code is used up with that.
     pub(crate) fn poll(&mut self, device_code: &str, now: Timestamp) -> Result<String, NotYet> {
-        let code = crate::secret::fingerprint(device_code);
+        let code = fingerprint(device_code);
         let device = self
             .0
             .iter_mut()
             .find(|device| device.device_code == code)
             .ok_or(NotYet::InvalidGrant)?;
         let last = device.polled.replace(now);
-        if device.decision == Decision::Redeemed {
-            return Err(NotYet::InvalidGrant);
-        }
         if device.expires <= now {
             return Err(NotYet::ExpiredToken);
         }
@@ -92,16 +89,14 @@ impl Devices {
             device.interval += SLOW_DOWN;
             return Err(NotYet::SlowDown);
         }
-        match std::mem::replace(&mut device.decision, Decision::Redeemed) {
-            Decision::Approved(account) => Ok(account),
-            decision => {
-                let denied = decision == Decision::Denied;
-                device.decision = decision;
-                Err(if denied {
-                    NotYet::AccessDenied
-                } else {
-                    NotYet::AuthorizationPending
-                })
+        match &device.decision {
+            Decision::Open => Err(NotYet::AuthorizationPending),
+            Decision::Denied => Err(NotYet::AccessDenied),
+            Decision::Redeemed => Err(NotYet::InvalidGrant),
+            Decision::Approved(account) => {
+                let account = account.clone();
+                device.decision = Decision::Redeemed;
+                Ok(account)
             }
         }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::behaviour::RefreshTokens;
 use crate::clock::after;
 use crate::options::Options;
-use crate::secret::{Secret, opaque};
+use crate::secret::{Secret, fingerprint, opaque};
 
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
@@ -44,9 +44,10 @@ pub struct OAuthTokens {
     pub expires_in: u64,
 }
 
-/// Why an access token is not taken.
+/// Why a bearer token is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denied {
+    /// There is none, or none that was ever issued.
     Unknown,
     /// Expired or revoked.
     Lapsed,
@@ -108,7 +109,7 @@ impl Grants {
     pub(crate) fn holder(&self, token: &str, now: Timestamp) -> Result<&str, Denied> {
         let issued = self
             .access
-            .get(&crate::secret::fingerprint(token))
+            .get(&fingerprint(token))
             .ok_or(Denied::Unknown)?;
         let family = &self.families[issued.family];
         if family.revoked || issued.expires <= now {

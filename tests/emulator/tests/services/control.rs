@@ -92,6 +92,14 @@ fn a_fault_that_makes_no_sense_is_refused_with_the_reason() {
             json!({"path": "/", "fault": "body"}),
             "a body fault needs `body`",
         ),
+        (
+            json!({"path": "/", "fault": "hang", "chance": 2}),
+            "`chance` is a probability, from 0 to 1",
+        ),
+        (
+            json!({"path": "/", "fault": "hang", "times": "never"}),
+            "`times` is a number or `always`",
+        ),
         (json!({"fault": "hang"}), "missing field `path`"),
     ] {
         let answer = post(&emulator, "/_emulator/faults", &fault);

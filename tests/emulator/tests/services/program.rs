@@ -43,12 +43,15 @@ fn the_program_does_as_its_options_say() {
         "--slots=1",
         "--broker-expiry=unknown",
         "--fault=path=/v1/game-session,fault=status,status=503",
+        r#"--fault=path=/healthz,fault=body,body={"ok":false,"why":"=,"}"#,
     ]);
     let mint = |account: &str| {
         ask(&url, "POST", "/v1/game-session")
             .json(&json!({"account": account}))
             .send()
     };
+    let health = ask(&url, "GET", "/healthz").send();
+    assert_eq!(health.text(), (200, r#"{"ok":false,"why":"=,"}"#));
     assert_eq!(mint("alice").status, 503);
     assert_eq!(mint("alice").json()["expires_at"], "0001-01-01T00:00:00Z");
     assert_eq!(mint("alice").status, 400);
@@ -74,11 +77,14 @@ fn a_wrong_option_is_named_and_ends_with_2() {
 fn an_address_that_is_taken_is_named_and_ends_with_1() {
     let (_running, url) = start(&[]);
     let address = url.trim_start_matches("http://");
-    let output = program().args(["--listen", address]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        message.contains(&format!("cannot listen on {address}")),
-        "{message}"
-    );
+    for arguments in [
+        vec!["--listen", address],
+        vec!["--listen", "127.0.0.1:0", "--broker-listen", address],
+    ] {
+        let output = program().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let message = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("hytale-emulator: cannot listen on {address}: ");
+        assert!(message.starts_with(&expected), "{message}");
+    }
 }

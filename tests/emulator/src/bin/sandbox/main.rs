@@ -56,7 +56,10 @@ fn play(arguments: &Arguments, stage: &mut Stage) -> io::Result<()> {
         "The Hytale services and a token broker are emulated at {}",
         emulator.url()
     ));
-    stage.say("Starting: hytale-entrypoint run");
+    stage.say(format_args!(
+        "Starting: HYTALE_SESSION_TOKEN_BROKER_URL={} hytale-entrypoint run",
+        emulator.broker_url()
+    ));
 
     let mut wrapper = Wrapper::start(&setup, &emulator)?;
     let mut ready = false;
