@@ -37,15 +37,16 @@ async fn serve(
         return Err(Error::Stopped(signal));
     }
     let server = launch.start(session.map(Session::tokens))?;
-    Ok(supervise(server, &config.server, signals).await)
-}
-
-fn exit_code(config: &Run, ended: Ended) -> u8 {
-    let code = ended.code();
+    let ended = supervise(server, &config.server, signals).await;
     match ended {
         Ended::Exited(code) => info!("the server ended with code {code}"),
         Ended::Signaled(signal) => info!("{} ended the server", signals::name(signal)),
     }
+    Ok(ended)
+}
+
+fn exit_code(config: &Run, ended: Ended) -> u8 {
+    let code = ended.code();
     match config.success_exit.contains(&code) {
         true => 0,
         false => code,

@@ -35,8 +35,7 @@ const STOPPED: i32 = 143;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut stage = Stage::new();
-    let played = wrapper::outlive_ctrl_c().and_then(|()| play(&arguments, &mut stage));
-    match (played, stage.broken_promises()) {
+    match (play(&arguments, &mut stage), stage.broken_promises()) {
         (Ok(()), 0) => return ExitCode::SUCCESS,
         (Ok(()), broken) => stage.say(format_args!("Promises broken: {broken}")),
         (Err(error), _) => stage.say(format_args!("The sandbox cannot go on: {error}")),

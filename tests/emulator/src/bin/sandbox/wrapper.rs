@@ -1,13 +1,13 @@
 //! The wrapper's process: started as a container would start it, heard line by line.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use hytale_emulator::Emulator;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::BROKER_PASSWORD;
 use crate::setup::Setup;
@@ -41,8 +41,6 @@ impl Wrapper {
         }
         let mut child = command
             .arg("run")
-            // Cargo's; it would make the Java launcher start itself anew.
-            .env_remove("LD_LIBRARY_PATH")
             .env("HYTALE_SESSION_TOKEN_BROKER_URL", emulator.broker_url())
             .env("HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN", BROKER_PASSWORD)
             .env("HYTALE_ENTRYPOINT_SESSIONS_URL", emulator.url())
@@ -56,6 +54,7 @@ impl Wrapper {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        pass_signals_on(child.id());
         let (sender, heard) = channel();
         if let Some(stdout) = child.stdout.take() {
             hear(stdout, sender.clone(), Heard::Server);
@@ -79,11 +78,7 @@ impl Wrapper {
     }
 
     pub(crate) fn terminate(&self) -> io::Result<()> {
-        Command::new("kill")
-            .arg("-TERM")
-            .arg(self.child.id().to_string())
-            .status()
-            .map(drop)
+        terminate(self.child.id())
     }
 
     /// Its exit code.
@@ -116,19 +111,30 @@ fn hear(stream: impl Read + Send + 'static, sender: Sender<Heard>, whose: fn(Str
     });
 }
 
-/// Starts this program anew with SIGINT ignored: Ctrl-C is meant for the wrapper and its server, and what they do about it is the
-/// best part. Only a shell can arrange for that without unsafe code or another dependency; the wrapper takes nothing from it, for
-/// it gives its server the default back.
-pub(crate) fn outlive_ctrl_c() -> io::Result<()> {
-    const DONE: &str = "HYTALE_SANDBOX_OUTLIVES_CTRL_C";
-    if std::env::var_os(DONE).is_some() {
-        return Ok(());
-    }
-    let error = Command::new("sh")
-        .args(["-c", r#"trap "" INT; exec "$@""#, "sh"])
-        .arg(std::env::current_exe()?)
-        .args(std::env::args_os().skip(1))
-        .env(DONE, "yes")
-        .exec();
-    Err(error)
+/// Ctrl-C is meant for the wrapper and its server, and what they do about it is the best part; a SIGTERM for us is for them too.
+fn pass_signals_on(wrapper: u32) {
+    thread::spawn(move || -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        runtime.block_on(async {
+            let mut interrupts = signal(SignalKind::interrupt())?;
+            let mut terminations = signal(SignalKind::terminate())?;
+            loop {
+                tokio::select! {
+                    // The terminal has sent it to the wrapper as well.
+                    _ = interrupts.recv() => {}
+                    _ = terminations.recv() => terminate(wrapper)?,
+                }
+            }
+        })
+    });
+}
+
+fn terminate(process: u32) -> io::Result<()> {
+    Command::new("kill")
+        .arg("-TERM")
+        .arg(process.to_string())
+        .status()
+        .map(drop)
 }
