@@ -141,7 +141,27 @@ pub struct RunArgs {
 /// What means the same in every command.
 #[derive(Args, Debug, Default)]
 pub struct SharedArgs {
-    /// Folder for leases [env: HYTALE_ENTRYPOINT_STATE_DIR] [default: $STATE_DIRECTORY, else
+    /// File with the credentials; several make a pool [env: HYTALE_ENTRYPOINT_AUTH_FILE, with commas between
+    /// several] [default: auth.enc in the state folder]
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
+    pub auth_file: Vec<String>,
+
+    /// File with the key to them [env: HYTALE_AUTH_KEY_FILE; the key itself: HYTALE_AUTH_KEY]
+    /// [default: the machine's hardware id, else auth.key beside the credentials]
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
+    pub auth_key_file: Option<String>,
+
+    /// The login service [env: HYTALE_ENTRYPOINT_OAUTH_URL]
+    /// [default: https://oauth.accounts.hytale.com]
+    #[arg(long, value_name = "URL", help_heading = "Credentials")]
+    pub oauth_url: Option<String>,
+
+    /// The account service [env: HYTALE_ENTRYPOINT_ACCOUNT_DATA_URL]
+    /// [default: https://account-data.hytale.com]
+    #[arg(long, value_name = "URL", help_heading = "Credentials")]
+    pub account_data_url: Option<String>,
+
+    /// Folder for leases and credentials [env: HYTALE_ENTRYPOINT_STATE_DIR] [default: $STATE_DIRECTORY, else
     /// /var/lib/hytale-entrypoint for root, else $XDG_STATE_HOME/hytale-entrypoint, else
     /// ~/.local/state/hytale-entrypoint]
     #[arg(long, value_name = "DIR", help_heading = "Session")]

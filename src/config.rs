@@ -2,6 +2,7 @@
 //! nothing asks for a flag or a variable again, and what contradicts itself cannot be written down.
 
 pub mod command;
+pub mod credentials;
 pub mod read;
 pub mod server;
 pub mod session;
@@ -23,6 +24,24 @@ pub struct Run {
     pub server: server::Server,
     /// Codes of the server that become 0.
     pub success_exit: Vec<u8>,
+}
+
+/// What every command about credentials acts on.
+#[derive(Debug)]
+pub struct Account {
+    pub credentials: credentials::Credentials,
+    /// `None` where not even a default can be found: not root, and no `HOME`.
+    pub state_dir: Option<std::path::PathBuf>,
+}
+
+/// # Errors
+/// For the first flag or variable that cannot be used.
+pub fn account(args: &SharedArgs, environment: &impl Environment) -> Result<Account, UsageError> {
+    let reader = Reader(environment);
+    Ok(Account {
+        credentials: credentials::read(args, &reader)?,
+        state_dir: session::state_dir(args, &reader)?,
+    })
 }
 
 /// # Errors

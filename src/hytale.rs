@@ -1,7 +1,9 @@
 //! The web APIs that the wrapper talks to, and what they hand out.
 
+pub mod accounts;
 pub mod http;
 pub mod jwt;
+pub mod oauth;
 pub mod reason;
 pub mod retry;
 pub mod sessions;

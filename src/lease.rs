@@ -3,7 +3,6 @@
 //! A lease is locked for as long as the process that holds it lives, and the kernel drops the lock however
 //! that process ends. So whoever can take a lease's lock has found a session that nobody looks after.
 
-mod atomic;
 mod released;
 
 use std::fs::{self, DirBuilder, File};
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use tracing::warn;
 use uuid::Uuid;
 
+use crate::atomic;
 use crate::secret::Secret;
 
 /// The version of the files that we write, and the only one that we read.

@@ -8,8 +8,10 @@ compile_error!(
     "hytale-entrypoint runs on Linux only: it does the work of PID 1 with Linux's own means"
 );
 
+mod atomic;
 mod cli;
 mod config;
+mod credentials;
 mod error;
 mod exit;
 mod hytale;

@@ -29,6 +29,10 @@ impl Secret {
         &self.0
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Without the white space around it, which comes from the file that it was once read from.
     #[must_use]
     pub fn trimmed(&self) -> Self {
@@ -74,8 +78,12 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A FIFO would block us for ever and a device has no end, so neither is opened for reading in earnest.
-fn read_to_limit(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads a file that holds secrets, or may: a FIFO would block us for ever and a device has no end, so neither
+/// is opened for reading in earnest.
+///
+/// # Errors
+/// When the file cannot be read, is no regular file, or is longer than 64 KiB.
+pub fn read_to_limit(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = File::options()
         .read(true)
         .custom_flags(O_NONBLOCK | O_CLOEXEC)

@@ -2,6 +2,7 @@
 
 mod broker;
 mod env;
+mod file;
 
 use std::fmt;
 use std::io;
@@ -17,12 +18,13 @@ use crate::hytale::retry::Policy;
 use crate::secret::Secret;
 use crate::stop::Stop;
 use broker::BrokerError;
+use file::FileError;
 
 /// Why a source yields no tokens.
 #[derive(Debug, Error)]
 pub enum SourceError {
     #[error("cannot read {}: {error}", path.display())]
-    File { path: PathBuf, error: io::Error },
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("the {given} token is given, the {missing} token is not")]
     Half {
         given: &'static str,
@@ -30,24 +32,28 @@ pub enum SourceError {
     },
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl SourceError {
     pub fn code(&self) -> Code {
         match self {
-            Self::File { .. } => Code::NoInput,
+            Self::Unreadable { .. } => Code::NoInput,
             Self::Half { .. } => Code::Config,
             Self::Broker(error) => error.code(),
+            Self::File(error) => error.code(),
         }
     }
 
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::File { .. } => "check that the file is there and readable for this user",
+            Self::Unreadable { .. } => "check that the file is there and readable for this user",
             Self::Half { .. } => {
                 "the server needs both tokens of one session: give both or neither"
             }
             Self::Broker(error) => error.hint(),
+            Self::File(error) => error.hint(),
         }
     }
 }
@@ -58,6 +64,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Env(_) => "env",
             Self::Broker(_) => "broker",
+            Self::File(_) => "file",
         })
     }
 }
@@ -70,15 +77,18 @@ pub async fn mint(source: &Source, policy: &Policy, stop: &Stop) -> Result<Token
     match source {
         Source::Env(tokens) => env::mint(tokens),
         Source::Broker(broker) => broker::mint(broker, policy, stop).await,
+        Source::File(files) => Ok(file::mint(files, policy, stop).await?),
     }
 }
 
 fn read(from: &SecretFrom) -> Result<Secret, SourceError> {
     match from {
         SecretFrom::Variable(secret) => Ok(secret.trimmed()),
-        SecretFrom::File(path) => Secret::from_file(path).map_err(|error| SourceError::File {
-            path: path.clone(),
-            error,
-        }),
+        SecretFrom::File(path) => {
+            Secret::from_file(path).map_err(|error| SourceError::Unreadable {
+                path: path.clone(),
+                error,
+            })
+        }
     }
 }

@@ -6,7 +6,7 @@ use nix::unistd::geteuid;
 use reqwest::Url;
 
 use super::read::{Environment, Reader, Setting, UsageError};
-use super::values::{self, Kind};
+use super::values::{self, HYTALE_URL, Kind};
 use crate::cli::{RunArgs, SharedArgs};
 
 #[derive(Debug)]
@@ -33,18 +33,6 @@ const RELEASE: Kind<Release> = Kind {
     expected: "always or never",
 };
 
-/// Tokens travel to these, so only to this machine without TLS.
-const HYTALE_URL: Kind<Url> = Kind {
-    parse: |text| {
-        values::url(text).filter(|url| match url.scheme() {
-            "https" => true,
-            "http" => values::is_loopback(url),
-            _ => false,
-        })
-    },
-    expected: "an https URL (http for a loopback host only) without user, query or fragment",
-};
-
 /// # Errors
 /// For the first flag or variable that cannot be used.
 pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Session, UsageError> {
@@ -53,23 +41,33 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Se
         typed: args.release.as_ref(),
         variable: "HYTALE_ENTRYPOINT_RELEASE",
     };
-    let sessions_url = Setting {
-        flag: "--sessions-url",
-        typed: args.shared.sessions_url.as_ref(),
-        variable: "HYTALE_ENTRYPOINT_SESSIONS_URL",
-    };
-    let sessions_url = match reader.parse(&sessions_url, &HYTALE_URL)? {
-        Some(url) => url,
-        None => Url::parse("https://sessions.hytale.com").expect("it is a URL"),
-    };
     Ok(Session {
         release: reader.parse(&release, &RELEASE)?.unwrap_or(Release::Always),
         state_dir: state_dir(&args.shared, reader)?,
-        sessions_url,
+        sessions_url: sessions_url(&args.shared, reader)?,
     })
 }
 
-fn state_dir<E: Environment>(
+/// # Errors
+/// When what was given is no URL that tokens may travel to.
+pub fn sessions_url<E: Environment>(
+    args: &SharedArgs,
+    reader: &Reader<'_, E>,
+) -> Result<Url, UsageError> {
+    let setting = Setting {
+        flag: "--sessions-url",
+        typed: args.sessions_url.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_SESSIONS_URL",
+    };
+    let official = || Url::parse("https://sessions.hytale.com").expect("it is a URL");
+    Ok(reader
+        .parse(&setting, &HYTALE_URL)?
+        .unwrap_or_else(official))
+}
+
+/// # Errors
+/// When a variable is not UTF-8.
+pub fn state_dir<E: Environment>(
     args: &SharedArgs,
     reader: &Reader<'_, E>,
 ) -> Result<Option<PathBuf>, UsageError> {

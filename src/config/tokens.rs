@@ -1,11 +1,14 @@
 //! Where tokens come from, and how long and how hard to try.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
 use uuid::Uuid;
 
+use super::credentials::{self, Credentials, Named};
 use super::read::{Environment, Reader, SecretFrom, Setting, UsageError};
+use super::session;
 use super::values::{self, DURATION, Kind, TRUTH};
 use crate::cli::RunArgs;
 
@@ -23,6 +26,18 @@ pub struct Tokens {
 pub enum Source {
     Env(EnvTokens),
     Broker(Broker),
+    File(CredentialFiles),
+}
+
+/// Credentials to mint new sessions with.
+#[derive(Debug)]
+pub struct CredentialFiles {
+    pub credentials: Credentials,
+    /// For every file, in order; empty: those that are selected in each.
+    pub profiles: Vec<Uuid>,
+    pub sessions_url: Url,
+    /// Where the turn of a pool is remembered.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// Tokens that came with the start. At least one is there; that both are is for the source to ask.
@@ -106,7 +121,7 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<To
         sources.extend(match name {
             SourceName::Env => env_tokens(args, reader)?.map(Source::Env),
             SourceName::Broker => broker(args, reader)?.map(Source::Broker),
-            SourceName::File => None,
+            SourceName::File => credential_files(args, reader)?.map(Source::File),
         });
     }
     let timeout = Setting {
@@ -188,11 +203,6 @@ fn broker<E: Environment>(
         typed: args.broker_account.as_ref(),
         variable: "HYTALE_SESSION_TOKEN_BROKER_ACCOUNT",
     };
-    let profiles = Setting {
-        flag: "--profile",
-        typed: args.profile.as_ref(),
-        variable: "HYTALE_SESSION_TOKEN_BROKER_PROFILE_UUIDS",
-    };
     let timeout = Setting {
         flag: "--broker-timeout",
         typed: args.broker_timeout.as_ref(),
@@ -206,11 +216,41 @@ fn broker<E: Environment>(
             "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN",
         )?,
         account: reader.text(&account)?.map(|(_, name)| name),
-        profiles: reader.parse(&profiles, &PROFILES)?.unwrap_or_default(),
+        profiles: profiles(args, reader)?,
         timeout: reader
             .parse(&timeout, &DURATION)?
             .unwrap_or(Duration::from_secs(35)),
     }))
+}
+
+fn credential_files<E: Environment>(
+    args: &RunArgs,
+    reader: &Reader<'_, E>,
+) -> Result<Option<CredentialFiles>, UsageError> {
+    let credentials = credentials::read(&args.shared, reader)?;
+    let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    if credentials.named == Named::ByDefault && !credentials.files.iter().any(there) {
+        return Ok(None);
+    }
+    Ok(Some(CredentialFiles {
+        credentials,
+        profiles: profiles(args, reader)?,
+        sessions_url: session::sessions_url(&args.shared, reader)?,
+        state_dir: session::state_dir(&args.shared, reader)?,
+    }))
+}
+
+/// The profiles that a person names, for every source that can choose.
+fn profiles<E: Environment>(
+    args: &RunArgs,
+    reader: &Reader<'_, E>,
+) -> Result<Vec<Uuid>, UsageError> {
+    let setting = Setting {
+        flag: "--profile",
+        typed: args.profile.as_ref(),
+        variable: "HYTALE_SESSION_TOKEN_BROKER_PROFILE_UUIDS",
+    };
+    Ok(reader.parse(&setting, &PROFILES)?.unwrap_or_default())
 }
 
 fn on_no_token<E: Environment>(

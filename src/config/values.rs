@@ -25,6 +25,18 @@ pub const EXIT_CODES: Kind<Vec<u8>> = Kind {
     expected: "exit codes from 0 to 255, separated by commas",
 };
 
+/// Tokens travel to these, so only to this machine without TLS.
+pub const HYTALE_URL: Kind<Url> = Kind {
+    parse: |text| {
+        url(text).filter(|url| match url.scheme() {
+            "https" => true,
+            "http" => is_loopback(url),
+            _ => false,
+        })
+    },
+    expected: "an https URL (http for a loopback host only) without user, query or fragment",
+};
+
 /// One of several words.
 pub fn choice<T: Copy>(text: &str, of: &[(&str, T)]) -> Option<T> {
     let text = text.trim();

@@ -50,10 +50,25 @@ pub struct Request<'a> {
     /// Starts with a slash.
     pub path: &'a str,
     pub bearer: Option<&'a Secret>,
-    /// The body, as JSON.
-    pub json: Option<String>,
+    pub body: Body,
     /// For everything from the connection to the last byte of the answer.
     pub within: Duration,
+}
+
+/// A request's body. It may hold secrets, so our copy is wiped.
+pub enum Body {
+    None,
+    Json(Zeroizing<String>),
+    Form(Zeroizing<String>),
+}
+
+impl Body {
+    /// `application/x-www-form-urlencoded`, as OAuth wants it.
+    pub fn form(fields: &[(&str, &str)]) -> Self {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(fields);
+        Self::Form(Zeroizing::new(text.finish()))
+    }
 }
 
 impl Http {
@@ -107,9 +122,15 @@ impl Http {
         if let Some(bearer) = request.bearer {
             builder = builder.header(AUTHORIZATION, authorization(bearer)?);
         }
-        if let Some(json) = request.json {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(json);
-        }
+        builder = match request.body {
+            Body::None => builder,
+            Body::Json(text) => builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(text.to_string()),
+            Body::Form(text) => builder
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(text.to_string()),
+        };
         let response = builder.send().await.map_err(|e| self.connection(&e))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{VERSION, atomic};
+use super::VERSION;
+use crate::atomic;
 
 #[derive(Default, Deserialize, Serialize)]
 struct Released {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use nix::libc::c_int;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::config::Run;
@@ -38,7 +38,7 @@ pub async fn session<'a>(
         opened = &mut opening => opened,
         signal = signals.ending() => {
             stop.request();
-            return Err(stopped(signal, timeout(LAST_ANSWER, opening).await.ok()).await);
+            return Err(stopped(signal, last_answer(opening, &stop).await).await);
         }
     };
     match opened {
@@ -47,6 +47,19 @@ pub async fn session<'a>(
             Ok(None)
         }
         opened => opened.map(Some),
+    }
+}
+
+/// What comes of the request under way. A login that is being renewed is waited for as long as it takes: its
+/// refresh token may be spent already.
+async fn last_answer<T>(opening: impl Future<Output = T>, stop: &Stop) -> Option<T> {
+    let enough = async {
+        sleep(LAST_ANSWER).await;
+        stop.all_finished().await;
+    };
+    tokio::select! {
+        answer = opening => Some(answer),
+        () = enough => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::{SourceError, read};
 use crate::config::tokens::Broker;
 use crate::exit::Code;
 use crate::hytale::TokenPair;
-use crate::hytale::http::{Answer, Http, HttpError, Request};
+use crate::hytale::http::{Answer, Body, Http, HttpError, Request};
 use crate::hytale::jwt::is_visible_ascii;
 use crate::hytale::reason::reason;
 use crate::hytale::retry::{Policy, Transient};
@@ -121,7 +121,7 @@ pub async fn mint(config: &Broker, policy: &Policy, stop: &Stop) -> Result<Token
                 method: Method::POST,
                 path: "/v1/game-session",
                 bearer: bearer.as_ref(),
-                json: Some(wanted.clone()),
+                body: Body::Json(wanted.clone().into()),
                 within: policy.left(config.timeout),
             };
             judge(&http.send(request).await?, bearer.as_ref())

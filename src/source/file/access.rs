@@ -1,0 +1,131 @@
+//! A good access token from one credential file: the stored one while it lasts, else a new one for the refresh
+//! token, which that may use up. Therefore one process at a time, and on disk before it is used.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use super::FileError;
+use crate::credentials::Credentials;
+use crate::credentials::store::{Locked, Store};
+use crate::hytale::http::Http;
+use crate::hytale::oauth;
+use crate::hytale::retry::Policy;
+use crate::secret::Secret;
+use crate::stop::Stop;
+
+/// An access token is used while more than this is left of it.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// The way to an access token.
+pub struct Access<'a> {
+    store: &'a Store,
+    oauth_url: &'a Url,
+    policy: &'a Policy,
+    stop: &'a Stop,
+    credentials: Credentials,
+}
+
+impl<'a> Access<'a> {
+    pub fn read(
+        store: &'a Store,
+        oauth_url: &'a Url,
+        policy: &'a Policy,
+        stop: &'a Stop,
+    ) -> Result<Self, FileError> {
+        let credentials = store.read()?;
+        Ok(Self {
+            store,
+            oauth_url,
+            policy,
+            stop,
+            credentials,
+        })
+    }
+
+    /// Writes the file anew when it was opened with another key than the one that is used for writing, so that
+    /// the old key can go.
+    pub async fn change_key(&self) {
+        if !self.store.wants_another_key(&self.credentials) {
+            return;
+        }
+        let changed = async {
+            let locked = self.store.lock(self.policy.deadline).await?;
+            locked.write(&locked.read()?)
+        };
+        match changed.await {
+            Ok(()) => info!(
+                "{} is encrypted with another key now",
+                self.store.path().display()
+            ),
+            Err(error) => warn!("cannot change the key: {error}"),
+        }
+    }
+
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The stored token, or a new one when that has not long to live.
+    pub async fn token(&mut self) -> Result<Secret, FileError> {
+        match usable(&self.credentials, None) {
+            Some(token) => Ok(token),
+            None => self.renew(None).await,
+        }
+    }
+
+    /// Another token than this one, which the service has refused.
+    pub async fn instead_of(&mut self, refused: &Secret) -> Result<Secret, FileError> {
+        self.renew(Some(refused)).await
+    }
+
+    /// Notes the account's only profile, which saves the next start a request.
+    pub async fn remember(&mut self, profile: Uuid) {
+        let noted = async {
+            let locked = self.store.lock(self.policy.deadline).await?;
+            let mut credentials = locked.read()?;
+            credentials.select(&[profile]);
+            locked.write(&credentials)
+        };
+        if let Err(error) = noted.await {
+            warn!("cannot note the profile {profile}: {error}");
+        }
+    }
+
+    async fn renew(&mut self, refused: Option<&Secret>) -> Result<Secret, FileError> {
+        let locked = self.store.lock(self.policy.deadline).await?;
+        // Whoever held the lock before us may have done it for us.
+        self.credentials = locked.read()?;
+        if let Some(token) = usable(&self.credentials, refused) {
+            return Ok(token);
+        }
+        self.refresh(&locked).await
+    }
+
+    async fn refresh(&mut self, locked: &Locked<'_>) -> Result<Secret, FileError> {
+        let Some(refresh) = self.credentials.refresh_token() else {
+            return Err(FileError::NoLogin(self.store.path().display().to_string()));
+        };
+        let http = Http::to(self.oauth_url)?;
+        // What cannot be written now cannot be written afterwards, and then the refresh token would be spent.
+        locked.write(&self.credentials)?;
+        let _uncut = self.stop.uncut();
+        debug!("refreshing the access token");
+        let attempt =
+            async || oauth::refresh(&http, &refresh, self.policy.left(Duration::MAX)).await;
+        let tokens = self.policy.run(self.stop, attempt).await?;
+        self.credentials
+            .renew(&tokens.access, tokens.refresh.as_ref(), tokens.expires_at);
+        locked.write(&self.credentials)?;
+        Ok(tokens.access)
+    }
+}
+
+fn usable(credentials: &Credentials, refused: Option<&Secret>) -> Option<Secret> {
+    let token = credentials.access_token()?;
+    let lasts = credentials.expires_at()? > Timestamp::now() + MARGIN;
+    (lasts && Some(&token) != refused).then_some(token)
+}
