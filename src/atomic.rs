@@ -30,6 +30,20 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
+/// Makes sure that there is room in the file's folder, and leaves nothing there.
+///
+/// # Errors
+/// When there is none, or it cannot be written.
+pub fn check(path: &Path) -> io::Result<()> {
+    // More than any file of ours.
+    const ROOM: [u8; 16 * 1024] = [0; 16 * 1024];
+    let mut file = Builder::new()
+        .prefix(".new-")
+        .tempfile_in(folder_of(path))?;
+    file.write_all(&ROOM)?;
+    file.as_file().sync_all()
+}
+
 /// Makes sure that names that were added to or taken from a folder stay so.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! variable is read; `config.rs` turns both into one checked configuration.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -20,17 +21,63 @@ pub enum Command {
     /// Start a server and look after it
     #[command(after_help = RUN_AFTER_HELP)]
     Run(Box<RunArgs>),
+
+    #[command(flatten)]
+    Account(AccountCommand),
+}
+
+/// The commands about credentials.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Log in once; every start from then on gets its own session
+    Login {
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
+    /// Take over an auth.enc that the server wrote
+    Import {
+        /// The server's file; its auth.key is looked for beside it
+        file: PathBuf,
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
+    /// Show credentials, profiles and leases, and never a token
+    Status {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
+    /// Choose the profiles to open sessions for, in order
+    Select {
+        /// A name or a UUID
+        #[arg(required = true)]
+        profile: Vec<String>,
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
+    /// Forget the credentials
+    Logout {
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
 }
 
 const RUN_AFTER_HELP: &str = "\
 Durations are written 500ms, 10s, 5m; a bare number means seconds. A flag wins over its variable, and an
 empty variable counts as unset. Under systemd, credentials named hytale.session-token,
-hytale.identity-token and hytale.broker-token serve where the matching file option is not given.
+hytale.identity-token, hytale.broker-token and hytale.auth-key serve where the matching file option is
+not given.
 
 Exit codes: the server's own, 128+n when signal n ended it, or
    64  a flag or variable is wrong           75  no session slot free
    66  a file is missing or unreadable       77  credentials or tokens refused or expired
-   69  no source answered in time            78  no source configured
+   69  no source answered in time            78  nothing configured, or no key fits
    70  a bug in the wrapper            126, 127  the command cannot be executed, is not found";
 
 /// Every option is text here: `config.rs` can then name the flag or the variable in the same words.
@@ -185,6 +232,19 @@ impl Command {
     pub fn shared(&self) -> &SharedArgs {
         match self {
             Self::Run(run) => &run.shared,
+            Self::Account(command) => command.shared(),
+        }
+    }
+}
+
+impl AccountCommand {
+    pub fn shared(&self) -> &SharedArgs {
+        match self {
+            Self::Login { shared }
+            | Self::Import { shared, .. }
+            | Self::Status { shared, .. }
+            | Self::Select { shared, .. }
+            | Self::Logout { shared } => shared,
         }
     }
 }

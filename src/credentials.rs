@@ -23,7 +23,7 @@ const PROFILE: &str = "ProfileUuid";
 const SELECTED: &str = "EntrypointProfileUuids";
 
 /// The content of a credential file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials {
     document: Document,
     opened_with: Option<Material>,
@@ -36,16 +36,6 @@ impl Credentials {
             document,
             opened_with: Some(opened_with),
         }
-    }
-
-    /// Credentials of a new login.
-    pub fn fresh(access: &Secret, refresh: &Secret, expires_at: Timestamp) -> Self {
-        let mut credentials = Self {
-            document: Document::default(),
-            opened_with: None,
-        };
-        credentials.renew(access, Some(refresh), expires_at);
-        credentials
     }
 
     /// The key that opened the file they came from.

@@ -6,6 +6,7 @@ use std::io;
 use nix::libc::c_int;
 use thiserror::Error;
 
+use crate::commands::CommandError;
 use crate::config::read::UsageError;
 use crate::exit::{self, Code};
 use crate::server::LaunchError;
@@ -23,6 +24,8 @@ pub enum Error {
     NoSource,
     #[error(transparent)]
     NoTokens(#[from] NoTokens),
+    #[error(transparent)]
+    Command(#[from] CommandError),
     #[error("stopped by {} before the server was started", signals::name(*.0))]
     Stopped(c_int),
     #[error("the operating system refuses the basics: {0}")]
@@ -90,6 +93,7 @@ impl Error {
             Self::NoTokens(refusals) => {
                 refusals.decisive().map_or(Code::Software, Refusal::code) as u8
             }
+            Self::Command(error) => error.code(),
             Self::Stopped(signal) => exit::after_signal(*signal),
             Self::System(_) => Code::Software as u8,
         }
@@ -99,15 +103,16 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Usage(_) => {
-                Some("hytale-entrypoint run --help lists the options and their variables")
+                Some("hytale-entrypoint help COMMAND lists the options and their variables")
             }
             Self::Launch(error) => Some(error.hint()),
             Self::NoSource => Some(
                 "env: set HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN (or their _FILE); \
                  broker: set HYTALE_SESSION_TOKEN_BROKER_URL; \
-                 file: not in this version. A server without authentication needs none: --auth-mode insecure",
+                 file: log in with hytale-entrypoint login. A server without authentication needs none: --auth-mode insecure",
             ),
             Self::NoTokens(refusals) => refusals.decisive().map(Refusal::hint),
+            Self::Command(error) => Some(error.hint()),
             Self::Stopped(_) => None,
             Self::System(_) => Some("check the limits on processes, memory and descriptors"),
         }

@@ -16,7 +16,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::atomic;
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 /// The version of the files that we write, and the only one that we read.
 const VERSION: u32 = 1;
@@ -38,6 +38,7 @@ pub struct Record {
     /// The newest session token: it frees the slot.
     #[serde(serialize_with = "expose")]
     pub session_token: Secret,
+    pub created_at: Timestamp,
     /// When the session ends by itself.
     pub expires_at: Timestamp,
 }
@@ -50,6 +51,39 @@ pub struct Lease {
     record: Record,
     /// Locked; never read again.
     _file: File,
+}
+
+/// A lease as it was found.
+#[derive(Debug)]
+pub struct Found {
+    pub path: PathBuf,
+    pub held: Held,
+    /// None where it is damaged, or of another version.
+    pub record: Option<Record>,
+}
+
+/// Who looks after a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A living process.
+    ByAProcess,
+    /// Nobody: its process was killed.
+    ByNobody,
+}
+
+impl Found {
+    /// None when it was struck meanwhile.
+    fn look(path: PathBuf) -> Option<Self> {
+        let text = secret::read_to_limit(&path).ok()?;
+        let held = match File::open(&path).ok()?.try_lock_shared() {
+            Ok(()) => Held::ByNobody,
+            Err(_) => Held::ByAProcess,
+        };
+        let record = serde_json::from_slice(&text)
+            .ok()
+            .filter(|record: &Record| record.version == VERSION);
+        Some(Self { path, held, record })
+    }
 }
 
 impl StateDir {
@@ -88,6 +122,29 @@ impl StateDir {
         })
     }
 
+    /// All leases that can be found, those of living processes among them.
+    ///
+    /// # Errors
+    /// When the folder is there and cannot be read.
+    pub fn leases_found(path: &Path) -> io::Result<Vec<Found>> {
+        let mut found = Vec::new();
+        let entries = match fs::read_dir(Self(path.to_owned()).leases()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                found.extend(Found::look(path));
+            }
+        }
+        Ok(found)
+    }
+
     /// Whether the session that began with this token was freed by us, on this state folder.
     pub fn was_released(&self, token: &Secret) -> bool {
         released::contains(&self.0, &token.fingerprint())
@@ -111,6 +168,7 @@ impl Record {
             sessions_url,
             fingerprint: token.fingerprint(),
             session_token: token.clone(),
+            created_at: Timestamp::now(),
             expires_at,
         }
     }

@@ -152,7 +152,7 @@ fn json(level: Level, fields: Fields) -> String {
 }
 
 /// A broker's words reach the log: they may not start lines of their own or steer a terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() {

@@ -10,6 +10,7 @@ compile_error!(
 
 mod atomic;
 mod cli;
+mod commands;
 mod config;
 mod credentials;
 mod error;
@@ -27,6 +28,7 @@ mod supervise;
 mod sys;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use nix::sys::prctl;
@@ -70,20 +72,31 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
     let log = config::log(command.shared(), &environment);
     log::start(log.as_ref().copied().unwrap_or_default());
     log?;
-    match command {
-        Command::Run(args) => {
-            let config = config::run(&args, &environment)?;
-            in_runtime(async { run::run(&config, &mut signals.read()?).await })
+    in_runtime(async {
+        let mut signals = signals.read()?;
+        match command {
+            Command::Run(args) => {
+                let config = config::run(&args, &environment)?;
+                run::run(&config, &mut signals).await
+            }
+            Command::Account(command) => {
+                let account = config::account(command.shared(), &environment)?;
+                commands::run(&command, &account, &mut signals).await?;
+                Ok(0)
+            }
         }
-    }
+    })
 }
 
 /// One thread; another one only while a name is being resolved.
 fn in_runtime<T>(story: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
-        .thread_keep_alive(std::time::Duration::from_millis(100))
-        .build()?
-        .block_on(story)
+        .thread_keep_alive(Duration::from_millis(100))
+        .build()?;
+    let ended = runtime.block_on(story);
+    // Nobody waits for a name that is still being resolved, or for a line that nobody types.
+    runtime.shutdown_background();
+    ended
 }

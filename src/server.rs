@@ -3,6 +3,7 @@
 mod argfile;
 mod environment;
 mod program;
+mod second_session;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -93,6 +94,9 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// When the kernel will not execute it.
     pub fn start(self, tokens: Option<&TokenPair>) -> Result<Child, LaunchError> {
+        if tokens.is_some() {
+            second_session::warn();
+        }
         let command = &self.config.command;
         let mut child = Command::new(&self.program);
         child

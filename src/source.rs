@@ -2,7 +2,7 @@
 
 mod broker;
 mod env;
-mod file;
+pub mod file;
 
 use std::fmt;
 use std::io;

@@ -9,6 +9,7 @@ use super::session;
 use super::values::HYTALE_URL;
 use crate::cli::SharedArgs;
 use crate::credentials::store::Store;
+use crate::secret::Secret;
 
 #[derive(Debug)]
 pub struct Credentials {
@@ -17,7 +18,7 @@ pub struct Credentials {
     pub named: Named,
     pub key_file: Option<PathBuf>,
     /// `HYTALE_AUTH_KEY`, as it is.
-    pub key: Option<crate::secret::Secret>,
+    pub key: Option<Secret>,
     pub oauth_url: Url,
     pub account_data_url: Url,
 }
@@ -87,7 +88,7 @@ pub fn read<E: Environment>(
         files,
         named,
         key_file,
-        key: key.map(crate::secret::Secret::new),
+        key: key.map(Secret::new),
         oauth_url: reader
             .parse(&oauth_url, &HYTALE_URL)?
             .unwrap_or_else(|| official("https://oauth.accounts.hytale.com")),

@@ -26,7 +26,7 @@ pub struct Tokens {
 pub enum Source {
     Env(EnvTokens),
     Broker(Broker),
-    File(CredentialFiles),
+    File(Box<CredentialFiles>),
 }
 
 /// Credentials to mint new sessions with.
@@ -226,18 +226,18 @@ fn broker<E: Environment>(
 fn credential_files<E: Environment>(
     args: &RunArgs,
     reader: &Reader<'_, E>,
-) -> Result<Option<CredentialFiles>, UsageError> {
+) -> Result<Option<Box<CredentialFiles>>, UsageError> {
     let credentials = credentials::read(&args.shared, reader)?;
     let there = |path: &PathBuf| path.symlink_metadata().is_ok();
     if credentials.named == Named::ByDefault && !credentials.files.iter().any(there) {
         return Ok(None);
     }
-    Ok(Some(CredentialFiles {
+    Ok(Some(Box::new(CredentialFiles {
         credentials,
         profiles: profiles(args, reader)?,
         sessions_url: session::sessions_url(&args.shared, reader)?,
         state_dir: session::state_dir(&args.shared, reader)?,
-    }))
+    })))
 }
 
 /// The profiles that a person names, for every source that can choose.

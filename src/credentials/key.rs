@@ -40,6 +40,14 @@ impl fmt::Display for Material {
     }
 }
 
+impl Material {
+    /// Whether it goes with the container that we are in: an image's machine id is as short-lived as itself.
+    pub fn is_of_this_container(&self) -> bool {
+        let marks = ["/.dockerenv", "/run/.containerenv"];
+        *self == Self::Hardware && marks.iter().any(|mark| Path::new(mark).exists())
+    }
+}
+
 /// A key file that was named and cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot use {material} as a key: {error}")]
@@ -71,9 +79,9 @@ impl KeyRing {
     /// When a file that somebody named is not there. What only may be there is passed over.
     pub fn reading(&self) -> Result<Vec<(Material, Secret)>, KeyError> {
         let mut keys = Vec::new();
-        keys.extend(self.from_key_file()?);
-        keys.extend(self.from_variable());
-        keys.extend(self.from_beside()?);
+        keys.extend(self.key_file()?);
+        keys.extend(self.variable());
+        keys.extend(self.beside()?);
         keys.extend(hardware_id().map(|id| (Material::Hardware, id)));
         Ok(keys)
     }
@@ -83,16 +91,16 @@ impl KeyRing {
     /// # Errors
     /// When a file that somebody named is not there.
     pub fn for_writing(&self) -> Result<Option<(Material, Secret)>, KeyError> {
-        if let Some(key) = self.from_key_file()? {
+        if let Some(key) = self.key_file()? {
             return Ok(Some(key));
         }
-        if let Some(key) = self.from_variable() {
+        if let Some(key) = self.variable() {
             return Ok(Some(key));
         }
         if let Some(id) = hardware_id() {
             return Ok(Some((Material::Hardware, id)));
         }
-        self.from_beside()
+        self.beside()
     }
 
     /// The passphrase to write with; makes one when there is none.
@@ -110,19 +118,19 @@ impl KeyRing {
         }
     }
 
-    fn from_key_file(&self) -> Result<Option<(Material, Secret)>, KeyError> {
+    fn key_file(&self) -> Result<Option<(Material, Secret)>, KeyError> {
         self.key_file
             .as_ref()
             .map(|path| from_file(Material::KeyFile(path.clone()), path))
             .transpose()
     }
 
-    fn from_variable(&self) -> Option<(Material, Secret)> {
+    fn variable(&self) -> Option<(Material, Secret)> {
         let secret = self.variable.clone()?;
         Some((Material::Variable, secret))
     }
 
-    fn from_beside(&self) -> Result<Option<(Material, Secret)>, KeyError> {
+    fn beside(&self) -> Result<Option<(Material, Secret)>, KeyError> {
         match self.beside.exists() {
             true => from_file(Material::Beside(self.beside.clone()), &self.beside).map(Some),
             false => Ok(None),

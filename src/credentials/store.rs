@@ -1,9 +1,9 @@
 //! One credential file on disk: read by anybody, written by one at a time, never overwritten by somebody who
 //! could not read it.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -151,6 +151,11 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written, or somebody else has not finished by the deadline.
     pub async fn lock(&self, deadline: Instant) -> Result<Locked<'_>, StoreError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(atomic::folder_of(&self.path))
+            .map_err(|error| self.cannot_write(error))?;
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");
         let lock = File::options()
@@ -191,19 +196,28 @@ impl Locked<'_> {
         self.store.read()
     }
 
-    /// Puts these credentials in place of whatever is there. When this returns, they outlive a power cut.
+    /// Puts these credentials in place of whatever is there. When this returns, they outlive a power cut. The
+    /// result is what they are encrypted with.
     ///
     /// # Errors
     /// When that cannot be done; then what was there is there still.
-    pub fn write(&self, credentials: &Credentials) -> Result<(), StoreError> {
-        let (_, passphrase) = self.store.keys.writing()?;
+    pub fn write(&self, credentials: &Credentials) -> Result<Material, StoreError> {
+        let (material, passphrase) = self.store.keys.writing()?;
         let file = Key::derive(&passphrase)
             .seal(&credentials.document().to_bytes())
             .map_err(|_| self.store.cannot_write(io::Error::other("no random bytes")))?;
         match atomic::replace(&self.store.path, &file) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(material),
             Err(error) => Err(self.store.cannot_write(error)),
         }
+    }
+
+    /// Makes sure that there is room for a file.
+    ///
+    /// # Errors
+    /// When there is none, or the folder cannot be written.
+    pub fn check_writable(&self) -> Result<(), StoreError> {
+        atomic::check(&self.store.path).map_err(|error| self.store.cannot_write(error))
     }
 
     /// Removes the file.

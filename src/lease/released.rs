@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -37,6 +38,7 @@ pub fn add(state: &Path, fingerprint: &str, expires_at: Timestamp) -> io::Result
     let turn = File::options()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(state.join("released.lock"))?;
     turn.lock()?;
     let path = file(state);

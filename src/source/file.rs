@@ -1,7 +1,7 @@
 //! Credential files as a source: one login, a new session at every start. Several profiles, and several files,
 //! are a pool: each start begins one further, and where one is refused the next is tried.
 
-mod access;
+pub mod access;
 mod turn;
 
 use std::time::Duration;
@@ -132,7 +132,7 @@ pub async fn mint(
     };
     let mut failures = Vec::new();
     for store in pool.turn.order(&stores, 1) {
-        match pool.from_file(store, stores.len()).await {
+        match pool.mint_from(store, stores.len()).await {
             Ok(tokens) => return Ok(tokens),
             Err(error) => failures.push((store.path(), error)),
         }
@@ -159,7 +159,7 @@ struct Pool<'a> {
 
 impl Pool<'_> {
     /// Tries one file's profiles, beginning with the one whose turn it is.
-    async fn from_file(&self, store: &Store, files: usize) -> Result<TokenPair, FileError> {
+    async fn mint_from(&self, store: &Store, files: usize) -> Result<TokenPair, FileError> {
         let http = Http::to(&self.config.sessions_url)?;
         let oauth_url = &self.config.credentials.oauth_url;
         let mut access = Access::read(store, oauth_url, self.policy, self.stop)?;

@@ -57,8 +57,8 @@ impl<'a> Access<'a> {
             locked.write(&locked.read()?)
         };
         match changed.await {
-            Ok(()) => info!(
-                "{} is encrypted with another key now",
+            Ok(key) => info!(
+                "{} is encrypted with {key} now",
                 self.store.path().display()
             ),
             Err(error) => warn!("cannot change the key: {error}"),
