@@ -26,7 +26,7 @@ pub enum Command {
     Account(AccountCommand),
 }
 
-/// The commands about credentials.
+/// The commands about credentials and sessions.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// Log in once; every start from then on gets its own session
@@ -57,6 +57,12 @@ pub enum AccountCommand {
         /// A name or a UUID
         #[arg(required = true)]
         profile: Vec<String>,
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
+    /// Free every session that was left over, now
+    Release {
         #[command(flatten)]
         shared: Box<SharedArgs>,
     },
@@ -172,6 +178,16 @@ pub struct RunArgs {
     #[arg(long, value_name = "always|never", help_heading = "Session")]
     pub release: Option<String>,
 
+    /// Free the slot this long after a stop signal at the latest, even while the server is still saving
+    /// [env: HYTALE_ENTRYPOINT_RELEASE_AFTER] [default: 5s]
+    #[arg(long, value_name = "DURATION", help_heading = "Session")]
+    pub release_after: Option<String>,
+
+    /// Whether to renew our session token shortly before it expires: trail or off
+    /// [env: HYTALE_ENTRYPOINT_SESSION_REFRESH] [default: trail]
+    #[arg(long, value_name = "trail|off", help_heading = "Session")]
+    pub session_refresh: Option<String>,
+
     #[command(flatten)]
     pub shared: SharedArgs,
 
@@ -244,6 +260,7 @@ impl AccountCommand {
             | Self::Import { shared, .. }
             | Self::Status { shared, .. }
             | Self::Select { shared, .. }
+            | Self::Release { shared }
             | Self::Logout { shared } => shared,
         }
     }

@@ -3,6 +3,7 @@
 mod import;
 mod login;
 mod logout;
+mod release;
 mod screen;
 mod select;
 mod status;
@@ -49,6 +50,10 @@ pub enum CommandError {
     CodeExpired,
     #[error("interrupted by {}", signals::name(*.0))]
     Interrupted(c_int),
+    #[error("{0} sessions that were left over could not be freed")]
+    Left(usize),
+    #[error("cannot use the state folder: {0}")]
+    State(io::Error),
     #[error("cannot read the leases: {0}")]
     Leases(io::Error),
 }
@@ -71,7 +76,8 @@ impl CommandError {
             }
             Self::Denied => Code::Refused,
             Self::CodeExpired => Code::NoSlot,
-            Self::Leases(_) => Code::NoInput,
+            Self::Left(_) => Code::Unavailable,
+            Self::Leases(_) | Self::State(_) => Code::NoInput,
             Self::Interrupted(signal) => return exit::after_signal(*signal),
         };
         code as u8
@@ -88,7 +94,10 @@ impl CommandError {
             Self::NoLogin(_) => "log in with hytale-entrypoint login, or give --auth-file",
             Self::UnknownProfile { .. } => "names are compared as they are written",
             Self::Denied | Self::CodeExpired => "start again with hytale-entrypoint login",
-            Self::Leases(_) => "check that the state folder is readable for this user",
+            Self::Left(_) => "their leases stay: try again when the session service answers",
+            Self::Leases(_) | Self::State(_) => {
+                "check that the state folder is readable for this user"
+            }
             Self::Interrupted(_) => {
                 "whatever was finished is stored: hytale-entrypoint status shows it"
             }
@@ -113,6 +122,7 @@ pub async fn run(
             AccountCommand::Status { json: false, .. } => status::status(account, Form::Text).await,
             AccountCommand::Status { json: true, .. } => status::status(account, Form::Json).await,
             AccountCommand::Select { profile, .. } => select::select(account, profile, &stop).await,
+            AccountCommand::Release { .. } => release::release(account).await,
             AccountCommand::Logout { .. } => logout::logout(account).await,
         }
     };

@@ -68,7 +68,7 @@ impl NoTokens {
 }
 
 impl Refusal {
-    fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
             Self::Source(error) => error.code(),
             Self::Session(error) => error.code(),

@@ -3,6 +3,7 @@
 //! A lease is locked for as long as the process that holds it lives, and the kernel drops the lock however
 //! that process ends. So whoever can take a lease's lock has found a session that nobody looks after.
 
+mod leftover;
 mod released;
 
 use std::fs::{self, DirBuilder, File};
@@ -15,8 +16,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::atomic;
-use crate::secret::{self, Secret};
+use crate::atomic::{self, Unfinished};
+use crate::secret::Secret;
+
+pub use leftover::{Found, Held, Leftover, Taken};
 
 /// The version of the files that we write, and the only one that we read.
 const VERSION: u32 = 1;
@@ -26,7 +29,7 @@ const VERSION: u32 = 1;
 pub struct StateDir(PathBuf);
 
 /// What a lease says. The session token in it is why the file is for its owner alone.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     version: u32,
     /// Which source the session came from.
@@ -43,6 +46,14 @@ pub struct Record {
     pub expires_at: Timestamp,
 }
 
+/// A lease that is ready to be written: from the answer that brings a session to its lease on disk nothing is
+/// left to be done but one write.
+#[derive(Debug)]
+pub struct Blank {
+    state: StateDir,
+    file: Unfinished,
+}
+
 /// A session that this process is to free.
 #[derive(Debug)]
 pub struct Lease {
@@ -50,40 +61,7 @@ pub struct Lease {
     path: PathBuf,
     record: Record,
     /// Locked; never read again.
-    _file: File,
-}
-
-/// A lease as it was found.
-#[derive(Debug)]
-pub struct Found {
-    pub path: PathBuf,
-    pub held: Held,
-    /// None where it is damaged, or of another version.
-    pub record: Option<Record>,
-}
-
-/// Who looks after a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// A living process.
-    ByAProcess,
-    /// Nobody: its process was killed.
-    ByNobody,
-}
-
-impl Found {
-    /// None when it was struck meanwhile.
-    fn look(path: PathBuf) -> Option<Self> {
-        let text = secret::read_to_limit(&path).ok()?;
-        let held = match File::open(&path).ok()?.try_lock_shared() {
-            Ok(()) => Held::ByNobody,
-            Err(_) => Held::ByAProcess,
-        };
-        let record = serde_json::from_slice(&text)
-            .ok()
-            .filter(|record: &Record| record.version == VERSION);
-        Some(Self { path, held, record })
-    }
+    file: File,
 }
 
 impl StateDir {
@@ -107,42 +85,15 @@ impl StateDir {
         Ok(state)
     }
 
-    /// Writes a lease. When this returns, it outlives a power cut.
+    /// Prepares a lease.
     ///
     /// # Errors
-    /// When it cannot be written; then nothing of it is left.
-    pub fn lease(&self, record: Record) -> io::Result<Lease> {
-        let path = self.leases().join(format!("{}.json", Uuid::new_v4()));
-        let file = atomic::replace(&path, &serde_json::to_vec(&record)?)?;
-        Ok(Lease {
+    /// When the folder cannot be written.
+    pub fn blank(&self) -> io::Result<Blank> {
+        Ok(Blank {
             state: self.clone(),
-            path,
-            record,
-            _file: file,
+            file: Unfinished::create(&self.leases())?,
         })
-    }
-
-    /// All leases that can be found, those of living processes among them.
-    ///
-    /// # Errors
-    /// When the folder is there and cannot be read.
-    pub fn leases_found(path: &Path) -> io::Result<Vec<Found>> {
-        let mut found = Vec::new();
-        let entries = match fs::read_dir(Self(path.to_owned()).leases()) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
-                found.extend(Found::look(path));
-            }
-        }
-        Ok(found)
     }
 
     /// Whether the session that began with this token was freed by us, on this state folder.
@@ -174,7 +125,59 @@ impl Record {
     }
 }
 
+impl Blank {
+    /// Writes the lease. When this returns, it outlives a power cut.
+    ///
+    /// # Errors
+    /// When it cannot be written; then nothing of it is left.
+    pub fn write(self, record: Record) -> io::Result<Lease> {
+        let path = self.state.leases().join(format!("{}.json", Uuid::new_v4()));
+        let file = self.file.finish(&path, &serde_json::to_vec(&record)?)?;
+        Ok(Lease {
+            state: self.state,
+            path,
+            record,
+            file,
+        })
+    }
+}
+
 impl Lease {
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Puts a newer token in. The lease on disk is the old one or the new one, and locked either way.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the old one stays.
+    pub fn renew(&mut self, token: &Secret, expires_at: Timestamp) -> io::Result<()> {
+        let record = Record {
+            session_token: token.clone(),
+            expires_at,
+            ..self.record.clone()
+        };
+        self.file = atomic::replace(&self.path, &serde_json::to_vec(&record)?)?;
+        self.record = record;
+        Ok(())
+    }
+
+    /// Removes a lease whose session is another lease's.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn discard(self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+
+    /// Renames a lease that makes no sense, so that a person can look at it. The result is the new name.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn set_aside(self) -> io::Result<PathBuf> {
+        leftover::set_aside(&self.path)
+    }
+
     /// Strikes the lease of a session that is free, and remembers that its tokens are used up.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ fn in_runtime<T>(story: impl Future<Output = Result<T, Error>>) -> Result<T, Err
         .enable_io()
         .enable_time()
         .thread_keep_alive(Duration::from_millis(100))
-        .build()?;
+        .build_local(tokio::runtime::LocalOptions::default())?;
     let ended = runtime.block_on(story);
     // Nobody waits for a name that is still being resolved, or for a line that nobody types.
     runtime.shutdown_background();

@@ -8,8 +8,10 @@ use tracing::info;
 use crate::config::Run;
 use crate::error::Error;
 use crate::exit::Ended;
+use crate::hytale::TokenPair;
 use crate::server::Launch;
 use crate::session::Session;
+use crate::stop::Stop;
 use crate::supervise::signals::{self, Signals};
 use crate::supervise::supervise;
 
@@ -20,24 +22,35 @@ use crate::supervise::supervise;
 pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
     let launch = Launch::look_up(&config.server)?;
     let session = open::session(config, signals).await?;
-    let ended = serve(config, launch, session.as_ref(), signals).await;
-    if let Some(session) = session {
-        session.release().await;
-    }
+    let tokens = session.as_ref().map(Session::tokens).cloned();
+    let (stopping, gone) = (Stop::new(), Stop::new());
+    let serving = async {
+        let ended = serve(config, launch, tokens, signals, &stopping).await;
+        stopping.request();
+        gone.request();
+        ended
+    };
+    let keeping = async {
+        if let Some(session) = session {
+            session.keep(&stopping, &gone).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(serving, keeping);
     ended.map(|ended| exit_code(config, ended))
 }
 
 async fn serve(
     config: &Run,
     launch: Launch<'_>,
-    session: Option<&Session<'_>>,
+    tokens: Option<TokenPair>,
     signals: &mut Signals,
+    stopping: &Stop,
 ) -> Result<Ended, Error> {
     if let Some(signal) = signals.ending_now() {
         return Err(Error::Stopped(signal));
     }
-    let server = launch.start(session.map(Session::tokens))?;
-    let ended = supervise(server, &config.server, signals).await;
+    let server = launch.start(tokens)?;
+    let ended = supervise(server, &config.server, signals, stopping).await;
     match ended {
         Ended::Exited(code) => info!("the server ended with code {code}"),
         Ended::Signaled(signal) => info!("{} ended the server", signals::name(signal)),

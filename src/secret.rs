@@ -78,19 +78,28 @@ impl fmt::Display for Secret {
     }
 }
 
+/// Opens a file for reading, unless it is none.
+///
+/// # Errors
+/// When the file cannot be read, or is no regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(O_NONBLOCK | O_CLOEXEC)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
+
 /// Reads a file that holds secrets, or may: a FIFO would block us for ever and a device has no end, so neither
 /// is opened for reading in earnest.
 ///
 /// # Errors
 /// When the file cannot be read, is no regular file, or is longer than 64 KiB.
 pub fn read_to_limit(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::options()
-        .read(true)
-        .custom_flags(O_NONBLOCK | O_CLOEXEC)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    let file = open_regular(path)?;
     // The capacity is the limit from the start: a buffer that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_LIMIT as usize + 1));
     file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;

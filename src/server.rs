@@ -93,7 +93,7 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// When the kernel will not execute it.
-    pub fn start(self, tokens: Option<&TokenPair>) -> Result<Child, LaunchError> {
+    pub fn start(self, tokens: Option<TokenPair>) -> Result<Child, LaunchError> {
         if tokens.is_some() {
             second_session::warn();
         }
@@ -104,7 +104,7 @@ impl<'a> Launch<'a> {
             .env_clear()
             .envs(environment::for_server())
             .process_group(0);
-        let argfile = match (tokens, self.pass_tokens()) {
+        let argfile = match (&tokens, self.pass_tokens()) {
             (None, _) => {
                 child.args(command.arguments());
                 None

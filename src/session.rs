@@ -1,18 +1,25 @@
 //! An open session: a slot that is ours from the moment a source named it until it is freed.
 
+pub mod sweep;
+mod trail;
+
+use std::cell::RefCell;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use crate::config::session::{Release, Session as Config};
+use crate::config::session::{Refresh, Release, Session as Config};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
 use crate::hytale::http::Http;
 use crate::hytale::jwt::{self, TokenError};
 use crate::hytale::sessions::{self, ReleaseError, Released};
-use crate::lease::{Lease, Record, StateDir};
+use crate::lease::{Blank, Lease, Record, StateDir, Taken};
+use crate::secret::Secret;
+use crate::stop::Stop;
 
 /// Why tokens are no good for a server.
 #[derive(Debug, Error)]
@@ -54,67 +61,134 @@ pub struct Sessions<'a> {
 pub struct Session<'a> {
     tokens: TokenPair,
     config: &'a Config,
+    ours: RefCell<Ours>,
+}
+
+/// The token that frees the slot, which is not always the one that the server was given.
+#[derive(Debug)]
+struct Ours {
+    token: Secret,
+    expires_at: Timestamp,
     lease: Option<Lease>,
+    /// Whether the service still took it when we last used it.
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Good,
+    /// The server holds the only token that frees the slot.
+    Superseded,
 }
 
 impl<'a> Sessions<'a> {
     pub fn new(config: &'a Config) -> Self {
-        let state = match &config.state_dir {
-            _ if config.release == Release::Never => None,
-            None => {
-                warn!(
-                    hint = "give --state-dir",
-                    "there is no folder for leases: a session is not freed when this process is killed"
-                );
-                None
-            }
-            Some(path) => match StateDir::open(path) {
-                Ok(state) => Some(state),
-                Err(error) => {
-                    warn!(
-                        hint = "make it writable, or give another --state-dir",
-                        "cannot use the state folder {}: {error}; a session is not freed when this process is \
-                         killed",
-                        path.display()
-                    );
-                    None
-                }
-            },
-        };
-        Self { config, state }
+        Self {
+            config,
+            state: state_dir(config),
+        }
+    }
+
+    pub fn state(&self) -> Option<&StateDir> {
+        self.state.as_ref()
+    }
+
+    /// Prepares a lease, so that it is written in no time once there is a session.
+    pub fn blank(&self) -> Option<Blank> {
+        let blank = self.state.as_ref()?.blank();
+        blank.inspect_err(cannot_write).ok()
     }
 
     /// Takes over the session of a token pair: its lease comes before anything else.
     ///
     /// # Errors
     /// When no session can be behind these tokens, or none any more. Then there is nothing to release.
-    pub fn open(&self, tokens: TokenPair, source: String) -> Result<Session<'a>, SessionError> {
+    pub fn open(
+        &self,
+        tokens: TokenPair,
+        source: String,
+        blank: Option<Blank>,
+    ) -> Result<Session<'a>, SessionError> {
         let expires_at = jwt::expiry("session", &tokens.session)?;
-        if let Some(state) = &self.state
-            && state.was_released(&tokens.session)
-        {
-            return Err(SessionError::Released);
+        let url = self.config.sessions_url.to_string();
+        let record = Record::new(source, url, &tokens.session, expires_at);
+        let mut ours = Ours {
+            token: tokens.session.clone(),
+            expires_at,
+            lease: blank.and_then(|blank| blank.write(record).inspect_err(cannot_write).ok()),
+            standing: Standing::Good,
+        };
+        if let Some(state) = &self.state {
+            if state.was_released(&tokens.session) {
+                drop(ours.lease.map(Lease::discard));
+                return Err(SessionError::Released);
+            }
+            ours.take_over(state, &tokens.session.fingerprint());
         }
-        let lease = self.state.as_ref().and_then(|state| {
-            let url = self.config.sessions_url.to_string();
-            let record = Record::new(source, url, &tokens.session, expires_at);
-            state
-                .lease(record)
-                .inspect_err(|error| {
-                    warn!("cannot write a lease: {error}; the session is not freed when this process is killed");
-                })
-                .ok()
-        });
         debug!("session open until {expires_at}");
         Ok(Session {
             tokens,
             config: self.config,
-            lease,
+            ours: RefCell::new(ours),
         })
     }
 }
 
+fn state_dir(config: &Config) -> Option<StateDir> {
+    const AND_SO: &str = "a session is not freed when this process is killed";
+    if config.release == Release::Never {
+        return None;
+    }
+    let Some(path) = &config.state_dir else {
+        warn!(
+            hint = "give --state-dir",
+            "there is no folder for leases: {AND_SO}"
+        );
+        return None;
+    };
+    StateDir::open(path)
+        .inspect_err(|error| {
+            warn!(
+                hint = "make it writable, or give another --state-dir",
+                "cannot use the state folder {}: {error}; {AND_SO}",
+                path.display()
+            );
+        })
+        .ok()
+}
+
+fn cannot_write(error: &std::io::Error) {
+    warn!("cannot write a lease: {error}; the session is not freed when this process is killed");
+}
+
+impl Ours {
+    /// A process that was killed may have left a lease of this very session, as when a container starts again
+    /// with the tokens in its variables; and its token may be a newer one.
+    fn take_over(&mut self, state: &StateDir, fingerprint: &str) {
+        for leftover in state.leftovers_of(fingerprint) {
+            let Ok(Taken::Lease(lease)) = leftover.take() else {
+                continue;
+            };
+            let (token, expires_at) = (&lease.record().session_token, lease.record().expires_at);
+            if expires_at > self.expires_at {
+                self.renew(token.clone(), expires_at);
+            }
+            drop(lease.discard());
+        }
+    }
+
+    fn renew(&mut self, token: Secret, expires_at: Timestamp) {
+        if let Some(lease) = &mut self.lease {
+            // On disk before the old one is forgotten.
+            let _ = lease.renew(&token, expires_at).inspect_err(cannot_write);
+        }
+        self.token = token;
+        self.expires_at = expires_at;
+    }
+}
+
 impl Session<'_> {
+    /// What the server is given.
     pub fn tokens(&self) -> &TokenPair {
         &self.tokens
     }
@@ -127,30 +201,51 @@ impl Session<'_> {
         Ok(jwt::check(&self.tokens, min_life, Timestamp::now())?)
     }
 
+    /// Keeps the session while the server runs, and frees the slot when the server is gone, or is being
+    /// stopped and takes its time.
+    pub async fn keep(self, stopping: &Stop, gone: &Stop) {
+        if self.config.refresh == Refresh::Trail && self.config.release == Release::Always {
+            self.trail(stopping).await;
+        }
+        stopping.requested().await;
+        tokio::select! {
+            () = gone.requested() => {}
+            () = sleep(self.config.release_after) => {
+                info!("the server is still stopping; its session is released meanwhile");
+            }
+        }
+        self.release().await;
+    }
+
     /// Frees the slot. A failure is told here and goes no further: the server's outcome is what counts, and
     /// the lease stays for the next start.
     pub async fn release(self) {
         if self.config.release == Release::Never {
             return;
         }
-        match self.free().await {
+        let ours = self.ours.into_inner();
+        match free(&self.config.sessions_url, &ours.token).await {
             Ok(Released::Freed) => info!("session released"),
+            Ok(Released::AlreadyGone) if ours.standing == Standing::Superseded => warn!(
+                "the session service takes our token no more, and the server's is not ours to know: unless the \
+                 server freed the slot, it stays taken for up to an hour"
+            ),
             Ok(Released::AlreadyGone) => info!("session released: it was already gone"),
             Err(error) => {
-                let then = match self.lease {
+                let then = match ours.lease {
                     Some(_) => "its lease stays for the next start",
                     None => "it holds its slot until it expires",
                 };
                 return warn!("cannot release the session: {error}; {then}");
             }
         }
-        if let Some(Err(error)) = self.lease.map(Lease::strike) {
+        if let Some(Err(error)) = ours.lease.map(Lease::strike) {
             warn!("cannot strike the lease of a session that is free: {error}");
         }
     }
+}
 
-    async fn free(&self) -> Result<Released, ReleaseError> {
-        let http = Http::to(&self.config.sessions_url)?;
-        sessions::release(&http, &self.tokens.session).await
-    }
+async fn free(sessions_url: &reqwest::Url, token: &Secret) -> Result<Released, ReleaseError> {
+    let http = Http::to(sessions_url)?;
+    sessions::release(&http, token).await
 }

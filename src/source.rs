@@ -81,6 +81,17 @@ pub async fn mint(source: &Source, policy: &Policy, stop: &Stop) -> Result<Token
     }
 }
 
+/// The fingerprints of the session tokens that are given from outside: nobody may free those sessions as
+/// leftovers, since a server is about to use them again.
+pub fn given_fingerprints(sources: &[Source]) -> Vec<String> {
+    let given = |source: &Source| match source {
+        Source::Env(tokens) => read(tokens.session.as_ref()?).ok(),
+        Source::Broker(_) | Source::File(_) => None,
+    };
+    let tokens = sources.iter().filter_map(given);
+    tokens.map(|token| token.fingerprint()).collect()
+}
+
 fn read(from: &SecretFrom) -> Result<Secret, SourceError> {
     match from {
         SecretFrom::Variable(secret) => Ok(secret.trimmed()),

@@ -20,6 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::server::{Server as Config, SignalScope};
 use crate::exit::Ended;
+use crate::stop::Stop;
 use crate::sys;
 use signals::{Signals, is_stop, name};
 
@@ -34,8 +35,13 @@ pub struct Child {
     pub argfile: Option<File>,
 }
 
-/// Looks after a server until it has ended.
-pub async fn supervise(mut server: Child, config: &Config, signals: &mut Signals) -> Ended {
+/// Looks after a server until it has ended. The first stop signal is told to `stopping`.
+pub async fn supervise(
+    mut server: Child,
+    config: &Config,
+    signals: &mut Signals,
+    stopping: &Stop,
+) -> Ended {
     let mut kill_at = None;
     let mut empty_at = server
         .argfile
@@ -51,7 +57,8 @@ pub async fn supervise(mut server: Child, config: &Config, signals: &mut Signals
                     continue;
                 }
                 forward(server.pid, config.signal_scope, signal);
-                if is_stop(signal) && kill_at.is_none() {
+                if is_stop(signal) && !stopping.is_requested() {
+                    stopping.request();
                     kill_at = config.stop_timeout.map(|timeout| Instant::now() + timeout);
                 }
             }

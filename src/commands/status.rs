@@ -84,7 +84,7 @@ pub async fn status(account: &Account, form: Form) -> Result<(), CommandError> {
         credentials.push(file);
     }
     let leases = match &account.state_dir {
-        Some(path) => StateDir::leases_found(path).map_err(CommandError::Leases)?,
+        Some(path) => StateDir::look(path).map_err(CommandError::Leases)?,
         None => Vec::new(),
     };
     let status = Status {

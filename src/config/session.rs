@@ -1,21 +1,37 @@
 //! Where leases live, and where and whether sessions are freed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::unistd::geteuid;
 use reqwest::Url;
 
 use super::read::{Environment, Reader, Setting, UsageError};
-use super::values::{self, HYTALE_URL, Kind};
+use super::values::{self, DURATION, HYTALE_URL, Kind};
 use crate::cli::{RunArgs, SharedArgs};
 
 #[derive(Debug)]
 pub struct Session {
     pub release: Release,
+    /// From a stop signal to the release, should the server live that long.
+    pub release_after: Duration,
+    pub refresh: Refresh,
     /// `None` where not even a default can be found: not root, and no `HOME`.
     pub state_dir: Option<PathBuf>,
     pub sessions_url: Url,
 }
+
+/// Whether our session token is renewed, two minutes before it expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    Trail,
+    Off,
+}
+
+const REFRESH: Kind<Refresh> = Kind {
+    parse: |text| values::choice(text, &[("trail", Refresh::Trail), ("off", Refresh::Off)]),
+    expected: "trail or off",
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
@@ -41,7 +57,21 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Se
         typed: args.release.as_ref(),
         variable: "HYTALE_ENTRYPOINT_RELEASE",
     };
+    let release_after = Setting {
+        flag: "--release-after",
+        typed: args.release_after.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_RELEASE_AFTER",
+    };
+    let refresh = Setting {
+        flag: "--session-refresh",
+        typed: args.session_refresh.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_SESSION_REFRESH",
+    };
     Ok(Session {
+        release_after: reader
+            .parse(&release_after, &DURATION)?
+            .unwrap_or(Duration::from_secs(5)),
+        refresh: reader.parse(&refresh, &REFRESH)?.unwrap_or(Refresh::Trail),
         release: reader.parse(&release, &RELEASE)?.unwrap_or(Release::Always),
         state_dir: state_dir(&args.shared, reader)?,
         sessions_url: sessions_url(&args.shared, reader)?,

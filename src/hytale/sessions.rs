@@ -114,6 +114,47 @@ pub async fn create(
     })
 }
 
+/// New tokens for a session.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renewed {
+    pub session_token: Secret,
+}
+
+/// Trades a session token for a newer one of the same session. Whether the old one works afterwards is not
+/// documented.
+///
+/// # Errors
+/// When the service refuses, or does not answer as it should. It may have renewed the token all the same.
+pub async fn refresh(
+    http: &Http,
+    token: &Secret,
+    within: Duration,
+) -> Result<Renewed, CreateError> {
+    let request = Request {
+        method: Method::POST,
+        path: "/game-session/refresh",
+        bearer: Some(token),
+        body: Body::None,
+        within,
+    };
+    let answer = http.send(request).await?;
+    let status = answer.status;
+    let reason = reason(&answer.body, Some(token));
+    Err(match status {
+        200 | 201 => match serde_json::from_slice(&answer.body) {
+            Ok(renewed) => return Ok(renewed),
+            Err(_) => CreateError::NoPair,
+        },
+        429 | 500..=599 => CreateError::Trouble {
+            status,
+            reason,
+            retry_after: answer.retry_after,
+        },
+        _ => CreateError::Refused { status, reason },
+    })
+}
+
 /// How a session came to be free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Released {

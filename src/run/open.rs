@@ -5,20 +5,21 @@ use std::pin::pin;
 use std::time::Duration;
 
 use nix::libc::c_int;
+use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::config::Run;
 use crate::config::tokens::{OnNoToken, Source};
 use crate::error::{Error, NoTokens, Refusal};
+use crate::exit::Code;
 use crate::hytale::retry::Policy;
+use crate::lease::StateDir;
+use crate::session::sweep::{self, Swept};
 use crate::session::{Session, Sessions};
 use crate::source;
 use crate::stop::Stop;
 use crate::supervise::signals::{Signals, name};
-
-/// How long a request that is under way may go on after a stop signal: its answer may be a session.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Opens a session, where the server wants one and there is one to be had.
 ///
@@ -38,7 +39,7 @@ pub async fn session<'a>(
         opened = &mut opening => opened,
         signal = signals.ending() => {
             stop.request();
-            return Err(stopped(signal, last_answer(opening, &stop).await).await);
+            return Err(stopped(signal, last_answer(opening, config.session.release_after, &stop).await).await);
         }
     };
     match opened {
@@ -52,9 +53,13 @@ pub async fn session<'a>(
 
 /// What comes of the request under way. A login that is being renewed is waited for as long as it takes: its
 /// refresh token may be spent already.
-async fn last_answer<T>(opening: impl Future<Output = T>, stop: &Stop) -> Option<T> {
+async fn last_answer<T>(
+    opening: impl Future<Output = T>,
+    patience: Duration,
+    stop: &Stop,
+) -> Option<T> {
     let enough = async {
-        sleep(LAST_ANSWER).await;
+        sleep(patience).await;
         stop.all_finished().await;
     };
     tokio::select! {
@@ -81,10 +86,16 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
         return Err(Error::NoSource);
     }
     let sessions = Sessions::new(&config.session);
-    let policy = Policy {
-        deadline: Instant::now() + config.tokens.timeout,
-        first_wait: Duration::from_millis(500),
-        longest_wait: Duration::from_secs(10),
+    let mut opening = Opening {
+        config,
+        stop,
+        policy: Policy {
+            deadline: Instant::now() + config.tokens.timeout,
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(10),
+        },
+        sweep: sessions.state().map(|state| sweep(state, config)),
+        sessions,
     };
     let mut refusals: Vec<(String, Refusal)> = Vec::new();
     for source in &config.tokens.sources {
@@ -94,7 +105,7 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
         if let Some((last, refusal)) = refusals.last() {
             warn!("{last}: {refusal}; trying {source}");
         }
-        match from_one(source, config, &sessions, &policy, stop).await {
+        match opening.from(source).await {
             Ok(session) => {
                 info!("session opened, source {source}");
                 return Ok(session);
@@ -105,20 +116,52 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
     Err(NoTokens(refusals).into())
 }
 
-async fn from_one<'a>(
-    source: &Source,
-    config: &Run,
-    sessions: &Sessions<'a>,
-    policy: &Policy,
-    stop: &Stop,
-) -> Result<Session<'a>, Refusal> {
-    let tokens = source::mint(source, policy, stop).await?;
-    let session = sessions.open(tokens, source.to_string())?;
-    match session.check(config.tokens.min_life) {
-        Ok(()) => Ok(session),
-        Err(error) => {
-            session.release().await;
-            Err(error.into())
+/// Frees what killed processes have left, beside everything else and for as long as we live.
+fn sweep(state: &StateDir, config: &Run) -> JoinHandle<Swept> {
+    let given = source::given_fingerprints(&config.tokens.sources);
+    spawn_local(sweep::sweep(state.clone(), given))
+}
+
+/// What all attempts have in common.
+struct Opening<'a, 's> {
+    config: &'a Run,
+    stop: &'s Stop,
+    policy: Policy,
+    sessions: Sessions<'a>,
+    /// Until somebody has waited for it.
+    sweep: Option<JoinHandle<Swept>>,
+}
+
+impl<'a> Opening<'a, '_> {
+    /// A session from one source. Where all slots are taken, some may be our own leftovers: once those are
+    /// freed, it is tried again.
+    async fn from(&mut self, source: &Source) -> Result<Session<'a>, Refusal> {
+        match self.once(source).await {
+            Err(refusal) if refusal.code() == Code::NoSlot && !self.stop.is_requested() => {
+                if let Some(sweep) = self.sweep.take() {
+                    info!("{source}: {refusal}; trying again once our leftovers are freed");
+                    tokio::select! {
+                        _ = sweep => {}
+                        () = self.stop.requested() => return Err(refusal),
+                    }
+                }
+                self.once(source).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn once(&self, source: &Source) -> Result<Session<'a>, Refusal> {
+        // Before the request, so that its answer is on disk the moment it comes.
+        let blank = self.sessions.blank();
+        let tokens = source::mint(source, &self.policy, self.stop).await?;
+        let session = self.sessions.open(tokens, source.to_string(), blank)?;
+        match session.check(self.config.tokens.min_life) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                session.release().await;
+                Err(error.into())
+            }
         }
     }
 }
