@@ -21,6 +21,7 @@ use crate::config::server::{PassTokens, Server as Config};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
 use crate::supervise::Child;
+use crate::supervise::terminal::Terminal;
 use crate::sys::{self, ChildSetup};
 
 /// Why the server cannot be started.
@@ -128,10 +129,12 @@ impl<'a> Launch<'a> {
                 None
             }
         };
+        let terminal = Terminal::of_ours();
         sys::set_up_child(
             &mut child,
             ChildSetup {
                 keep: argfile.as_ref().map(AsRawFd::as_raw_fd),
+                terminal: terminal.as_ref().map(Terminal::as_raw_fd),
             },
         );
         let started = child.spawn().map_err(|error| LaunchError::CannotExecute {
@@ -140,7 +143,11 @@ impl<'a> Launch<'a> {
         })?;
         let pid = Pid::from_raw(started.id().cast_signed());
         debug!("server started as process {pid}");
-        Ok(Child { pid, argfile })
+        Ok(Child {
+            pid,
+            argfile,
+            terminal: terminal.map(|terminal| terminal.lent_to(pid)),
+        })
     }
 
     /// What `auto` means for this command.

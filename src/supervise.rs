@@ -8,12 +8,13 @@
 
 mod reap;
 pub mod signals;
+pub mod terminal;
 
 use std::fs::File;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::libc::{SIGCHLD, SIGKILL, c_int};
+use nix::libc::{SIGCHLD, SIGKILL, SIGTERM, c_int};
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
@@ -21,8 +22,9 @@ use tracing::{debug, info, warn};
 use crate::config::server::{Server as Config, SignalScope};
 use crate::exit::Ended;
 use crate::stop::Stop;
-use crate::sys;
+use crate::sys::{self, Change};
 use signals::{Signals, is_stop, name};
+use terminal::Terminal;
 
 /// How long the launcher has to read its argument file.
 const ARGFILE_LIFE: Duration = Duration::from_secs(60);
@@ -33,6 +35,8 @@ pub struct Child {
     pub pid: Pid,
     /// The memory file with the tokens, while they stand in it.
     pub argfile: Option<File>,
+    /// The terminal that it was given the foreground of.
+    pub terminal: Option<Terminal>,
 }
 
 /// Looks after a server until it has ended. The first stop signal is told to `stopping`.
@@ -48,8 +52,17 @@ pub async fn supervise(
         .is_some()
         .then(|| Instant::now() + ARGFILE_LIFE);
     loop {
-        if let Some(ended) = reap::all(server.pid) {
-            return ended;
+        match reap::all(server.pid) {
+            Some(Change::Ended(ended)) => {
+                end_group(server.pid);
+                return ended;
+            }
+            Some(Change::Stopped) => {
+                if let Some(terminal) = &mut server.terminal {
+                    terminal.suspend(server.pid);
+                }
+            }
+            None => {}
         }
         tokio::select! {
             signal = signals.next() => {
@@ -99,6 +112,15 @@ fn forward(server: Pid, scope: SignalScope, signal: c_int) {
         // It has just ended; its SIGCHLD is on the way.
         Err(Errno::ESRCH) => {}
         Err(error) => warn!("cannot pass {} on to the server: {error}", name(signal)),
+    }
+}
+
+/// What a start script left behind in the server's group is asked to end. A daemon that made a group of its own
+/// is left alone, but for PID 1: with it everything ends.
+fn end_group(server: Pid) {
+    let group = Pid::from_raw(-server.as_raw());
+    if sys::kill(group, SIGTERM).is_ok() {
+        debug!("the rest of the server's process group got SIGTERM");
     }
 }
 

@@ -58,24 +58,35 @@ pub fn async_signals(fd: SignalFd) -> io::Result<AsyncFd<SignalFd>> {
     Ok(unsafe { AsyncFd::register(fd) }?)
 }
 
-/// Takes the status of any one child that has ended, real-time signals included.
+/// What has happened to a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Ended(Ended),
+    Stopped,
+}
+
+/// Takes the next change of any child, real-time signals included.
 ///
 /// # Errors
 /// `ECHILD` when there are no children.
-pub fn wait_any() -> nix::Result<Option<(Pid, Ended)>> {
+pub fn wait_any() -> nix::Result<Option<(Pid, Change)>> {
     let mut status = 0;
+    let options = libc::WNOHANG | libc::WUNTRACED;
     // SAFETY: `status` is a place for the answer.
-    let pid = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) })?;
+    let pid = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) })?;
     if pid == 0 {
         return Ok(None);
     }
-    // Without WUNTRACED and WCONTINUED there is no third case.
-    let ended = match libc::WIFEXITED(status) {
+    let change = if libc::WIFSTOPPED(status) {
+        Change::Stopped
+    } else if libc::WIFEXITED(status) {
         // WEXITSTATUS is eight bits wide.
-        true => Ended::Exited(libc::WEXITSTATUS(status) as u8),
-        false => Ended::Signaled(libc::WTERMSIG(status)),
+        Change::Ended(Ended::Exited(libc::WEXITSTATUS(status) as u8))
+    } else {
+        // Without WCONTINUED there is no fourth case.
+        Change::Ended(Ended::Signaled(libc::WTERMSIG(status)))
     };
-    Ok(Some((Pid::from_raw(pid), ended)))
+    Ok(Some((Pid::from_raw(pid), change)))
 }
 
 /// What a server's process is to be before it executes anything.
@@ -83,6 +94,8 @@ pub fn wait_any() -> nix::Result<Option<(Pid, Ended)>> {
 pub struct ChildSetup {
     /// The one descriptor besides 0, 1 and 2 that it gets.
     pub keep: Option<RawFd>,
+    /// The terminal whose foreground it takes.
+    pub terminal: Option<RawFd>,
 }
 
 /// Arranges for a command's process to start clean: no descriptor of ours, default dispositions, an
@@ -101,6 +114,9 @@ pub fn set_up_child(command: &mut Command, setup: ChildSetup) {
         close_on_exec_from(3)?;
         if let Some(fd) = setup.keep {
             keep_on_exec(fd)?;
+        }
+        if let Some(fd) = setup.terminal {
+            take_foreground(fd)?;
         }
         prctl::set_pdeathsig(Signal::SIGTERM)?;
         // We may have been killed before the line above; then nobody will send that SIGTERM.
@@ -143,6 +159,13 @@ fn close_on_exec_from(first: RawFd) -> io::Result<()> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Makes our own process group the foreground one. SIGTTOU, which that would bring us, is still blocked.
+fn take_foreground(terminal: RawFd) -> io::Result<()> {
+    // SAFETY: it takes a number, and the group is our own.
+    Errno::result(unsafe { libc::tcsetpgrp(terminal, libc::getpgrp()) })?;
+    Ok(())
 }
 
 fn keep_on_exec(fd: RawFd) -> io::Result<()> {

@@ -4,16 +4,16 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use tracing::{debug, warn};
 
-use crate::exit::Ended;
-use crate::sys;
+use crate::sys::{self, Change};
 
-/// Takes the status of every child that has ended; how the server ended, if it is among them.
-pub fn all(server: Pid) -> Option<Ended> {
+/// Takes what has happened to all children; the last that happened to the server, if anything did.
+pub fn all(server: Pid) -> Option<Change> {
     let mut outcome = None;
     loop {
         match sys::wait_any() {
-            Ok(Some((pid, ended))) if pid == server => outcome = Some(ended),
-            Ok(Some((pid, _))) => debug!("reaped the orphan {pid}"),
+            Ok(Some((pid, change))) if pid == server => outcome = Some(change),
+            Ok(Some((pid, Change::Ended(_)))) => debug!("reaped the orphan {pid}"),
+            Ok(Some((_, Change::Stopped))) => {}
             Ok(None) | Err(Errno::ECHILD) => return outcome,
             Err(error) => {
                 warn!("cannot wait for children: {error}");
