@@ -7,7 +7,7 @@ use nix::libc::{self, c_int};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use tokio::io::unix::AsyncFd;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::sys;
 
@@ -87,10 +87,10 @@ impl Signals {
     fn take(&self) -> Option<c_int> {
         loop {
             let info = self.fd.get_ref().read_signal().ok()??;
+            // Not a word about it: it may be our log that nobody reads, and each line would bring the next one.
             if !is_our_broken_pipe(&info) {
                 return c_int::try_from(info.ssi_signo).ok();
             }
-            debug!("a pipe that we write to is closed");
         }
     }
 }
