@@ -2,5 +2,7 @@
 //! are the emulator's, on loopback; servers are real processes, and where it matters a real JVM.
 
 mod broker;
+mod proxy;
 mod support;
+mod tls;
 mod tokens;
