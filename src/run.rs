@@ -13,13 +13,14 @@ use crate::server::Launch;
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::supervise::signals::{self, Signals};
-use crate::supervise::supervise;
+use crate::supervise::{adopt_orphans, supervise};
 
 /// Starts a server and looks after it until it has ended. The result is the exit code.
 ///
 /// # Errors
 /// When no server was started. No session is left then either.
 pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
+    adopt_orphans();
     let launch = Launch::look_up(&config.server)?;
     let session = open::session(config, signals).await?;
     let tokens = session.as_ref().map(Session::tokens).cloned();

@@ -9,11 +9,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 
-use nix::unistd::Pid;
 use thiserror::Error;
 use tracing::debug;
 
@@ -22,7 +19,7 @@ use crate::exit::Code;
 use crate::hytale::TokenPair;
 use crate::supervise::Child;
 use crate::supervise::terminal::Terminal;
-use crate::sys::{self, ChildSetup};
+use crate::sys::{self, ChildSetup, Image};
 
 /// Why the server cannot be started.
 #[derive(Debug, Error)]
@@ -99,49 +96,39 @@ impl<'a> Launch<'a> {
             second_session::warn();
         }
         let command = &self.config.command;
-        let mut child = Command::new(&self.program);
-        child
-            .arg0(command.program())
-            .env_clear()
-            .envs(environment::for_server())
-            .process_group(0);
-        let argfile = match (&tokens, self.pass_tokens()) {
-            (None, _) => {
-                child.args(command.arguments());
-                None
-            }
+        let mut arguments = vec![command.program().to_owned()];
+        let mut environment: Vec<_> = environment::for_server().collect();
+        let mut argfile = None;
+        match (&tokens, self.pass_tokens()) {
+            (None, _) => arguments.extend_from_slice(command.arguments()),
             (Some(tokens), PassTokens::Argfile) => {
                 let (launcher, rest) = command.split_at_jar().unwrap_or_default();
-                let arguments = rest.iter().cloned().chain(token_arguments(tokens));
-                let file = argfile::create(arguments).map_err(LaunchError::Argfile)?;
-                child.args(launcher).arg(argfile::option(&file));
-                Some(file)
+                let rest = rest.iter().cloned().chain(token_arguments(tokens));
+                let file = argfile::create(rest).map_err(LaunchError::Argfile)?;
+                arguments.extend_from_slice(launcher);
+                arguments.push(argfile::option(&file));
+                argfile = Some(file);
             }
             (Some(tokens), PassTokens::Env) => {
-                child.args(command.arguments());
-                child.envs(environment::tokens(tokens));
-                None
+                arguments.extend_from_slice(command.arguments());
+                environment.extend(environment::tokens(tokens));
             }
             (Some(tokens), PassTokens::Args | PassTokens::Auto) => {
-                child
-                    .args(command.arguments())
-                    .args(token_arguments(tokens));
-                None
+                arguments.extend_from_slice(command.arguments());
+                arguments.extend(token_arguments(tokens));
             }
-        };
+        }
         let terminal = Terminal::of_ours();
-        sys::set_up_child(
-            &mut child,
-            ChildSetup {
-                keep: argfile.as_ref().map(AsRawFd::as_raw_fd),
-                terminal: terminal.as_ref().map(Terminal::as_raw_fd),
-            },
-        );
-        let started = child.spawn().map_err(|error| LaunchError::CannotExecute {
+        let cannot_execute = |error| LaunchError::CannotExecute {
             program: self.program.clone(),
             error,
-        })?;
-        let pid = Pid::from_raw(started.id().cast_signed());
+        };
+        let setup = ChildSetup {
+            image: Image::new(&self.program, arguments, environment).map_err(cannot_execute)?,
+            keep: argfile.as_ref().map(AsRawFd::as_raw_fd),
+            terminal: terminal.as_ref().map(Terminal::as_raw_fd),
+        };
+        let pid = sys::spawn(&setup).map_err(cannot_execute)?;
         debug!("server started as process {pid}");
         Ok(Child {
             pid,

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc::{SIGCHLD, SIGKILL, SIGTERM, c_int};
+use nix::sys::prctl;
 use nix::unistd::Pid;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
@@ -37,6 +38,13 @@ pub struct Child {
     pub argfile: Option<File>,
     /// The terminal that it was given the foreground of.
     pub terminal: Option<Terminal>,
+}
+
+/// Makes orphans of the server our children, as if we were PID 1.
+pub fn adopt_orphans() {
+    if let Err(error) = prctl::set_child_subreaper(true) {
+        warn!("cannot become a subreaper: {error}");
+    }
 }
 
 /// Looks after a server until it has ended. The first stop signal is told to `stopping`.

@@ -1,19 +1,23 @@
 //! The one home of unsafe: what neither the standard library nor nix wraps.
 #![expect(unsafe_code, reason = "system calls that no safe wrapper covers")]
 
-use std::io;
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::libc::{self, c_int};
+use nix::fcntl::OFlag;
+use nix::libc::{self, c_char, c_int};
 use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid, getppid, pipe2, setpgid};
 use tokio::io::unix::AsyncFd;
 
 use crate::exit::Ended;
@@ -89,53 +93,133 @@ pub fn wait_any() -> nix::Result<Option<(Pid, Change)>> {
     Ok(Some((Pid::from_raw(pid), change)))
 }
 
-/// What a server's process is to be before it executes anything.
-#[derive(Clone, Copy, Debug)]
+/// What a server's process is to be before it executes anything, and what it then executes.
+#[derive(Debug)]
 pub struct ChildSetup {
+    pub image: Image,
     /// The one descriptor besides 0, 1 and 2 that it gets.
     pub keep: Option<RawFd>,
     /// The terminal whose foreground it takes.
     pub terminal: Option<RawFd>,
 }
 
-/// Arranges for a command's process to start clean: no descriptor of ours, default dispositions, an
-/// empty signal mask, and a SIGTERM when we are gone.
-pub fn set_up_child(command: &mut Command, setup: ChildSetup) {
-    let parent = getpid();
-    // A SIGHUP that was ignored when we came stays ignored: that is how nohup works. SIGTERM, SIGINT and
-    // SIGQUIT never stay ignored: a JVM born so cannot be stopped.
-    let hangup_ignored = is_ignored(libc::SIGHUP);
-    let in_child = move || {
-        for signal in 1..=LAST_SIGNAL {
-            if !(signal == libc::SIGHUP && hangup_ignored) {
-                set_default(signal);
-            }
-        }
-        close_on_exec_from(3)?;
-        if let Some(fd) = setup.keep {
-            keep_on_exec(fd)?;
-        }
-        if let Some(fd) = setup.terminal {
-            take_foreground(fd)?;
-        }
-        prctl::set_pdeathsig(Signal::SIGTERM)?;
-        // We may have been killed before the line above; then nobody will send that SIGTERM.
-        if getppid() != parent {
-            return Err(Errno::ESRCH.into());
-        }
-        // Last, since with it a signal can end this process.
-        SigSet::empty().thread_set_mask()?;
-        Ok(())
-    };
-    // SAFETY: between fork and exec only async-signal-safe calls may run: these are bare system calls, and
-    // their errors hold a number, so nothing is allocated. We have one thread, which makes it safer still.
-    unsafe {
-        command.pre_exec(in_child);
+/// What is executed. The standard library would hand whatever the kernel does not take to a shell (execvp(3)),
+/// and a program for another machine would end in the shell's complaints.
+#[derive(Debug)]
+pub struct Image {
+    program: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Image {
+    /// The first argument is the name that the program is to see as its own.
+    ///
+    /// # Errors
+    /// When one of the texts holds a NUL, which none that came from the kernel does.
+    pub fn new(
+        program: &Path,
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> io::Result<Self> {
+        let pair = |(mut name, value): (OsString, OsString)| {
+            name.push("=");
+            name.push(value);
+            CString::new(name.into_vec())
+        };
+        let arguments = arguments
+            .into_iter()
+            .map(|text| CString::new(text.into_vec()));
+        Ok(Self {
+            program: CString::new(program.as_os_str().as_bytes())?,
+            arguments: arguments.collect::<Result<_, _>>()?,
+            environment: environment
+                .into_iter()
+                .map(pair)
+                .collect::<Result<_, _>>()?,
+        })
     }
 }
 
+/// Starts a process clean: a group of its own, no descriptor of ours, default dispositions, an empty signal mask,
+/// and a SIGTERM when we are gone.
+///
+/// # Errors
+/// When there can be no process, or it cannot execute the program. Such a process is one of our orphans then.
+pub fn spawn(setup: &ChildSetup) -> io::Result<Pid> {
+    let pointers = |texts: &[CString]| -> Vec<*const c_char> {
+        let texts = texts.iter().map(|text| text.as_ptr());
+        texts.chain([ptr::null()]).collect()
+    };
+    let arguments = pointers(&setup.image.arguments);
+    let environment = pointers(&setup.image.environment);
+    // A SIGHUP that was ignored when we came stays ignored: that is how nohup works. SIGTERM, SIGINT and
+    // SIGQUIT never stay ignored: a JVM born so cannot be stopped.
+    let kept_ignored = is_ignored(libc::SIGHUP).then_some(libc::SIGHUP);
+    let parent = getpid();
+    // The child's failure, if it has one; exec closes it without a word.
+    let (failure, report) = pipe2(OFlag::O_CLOEXEC)?;
+    // SAFETY: the child makes system calls on what was prepared above, and allocates nothing: whatever lock
+    // another thread (a name that is being resolved) holds at this moment is no concern of it.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let error = match become_clean(setup, kept_ignored, parent) {
+                Ok(()) => {
+                    // SAFETY: all three are NUL-terminated, and live until the process is another one.
+                    unsafe {
+                        libc::execve(
+                            setup.image.program.as_ptr(),
+                            arguments.as_ptr(),
+                            environment.as_ptr(),
+                        );
+                    }
+                    Errno::last()
+                }
+                Err(error) => error,
+            };
+            let _ = nix::unistd::write(&report, &(error as i32).to_ne_bytes());
+            // SAFETY: it ends the process at once; nothing that belongs to the parent is flushed or freed.
+            unsafe { libc::_exit(127) }
+        }
+        pid => {
+            drop(report);
+            let mut errno = [0; 4];
+            match File::from(failure).read_exact(&mut errno) {
+                Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+                // It was closed by exec, or the process was killed on the way, which its status will tell.
+                Err(_) => Ok(Pid::from_raw(pid)),
+            }
+        }
+    }
+}
+
+/// The child's way from fork to exec.
+fn become_clean(setup: &ChildSetup, kept_ignored: Option<c_int>, parent: Pid) -> Result<(), Errno> {
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    for signal in 1..=LAST_SIGNAL {
+        if Some(signal) != kept_ignored {
+            set_default(signal);
+        }
+    }
+    close_on_exec_from(3)?;
+    if let Some(fd) = setup.keep {
+        keep_on_exec(fd)?;
+    }
+    if let Some(fd) = setup.terminal {
+        take_foreground(fd)?;
+    }
+    prctl::set_pdeathsig(Signal::SIGTERM)?;
+    // We may have been killed before the line above; then nobody will send that SIGTERM.
+    if getppid() != parent {
+        return Err(Errno::ESRCH);
+    }
+    // Last, since with it a signal can end this process.
+    SigSet::empty().thread_set_mask()
+}
+
 /// Marks all descriptors from `first` on, whoever opened them, to be closed by exec.
-fn close_on_exec_from(first: RawFd) -> io::Result<()> {
+fn close_on_exec_from(first: RawFd) -> Result<(), Errno> {
     // SAFETY: it takes three numbers and closes nothing now.
     let done = unsafe {
         libc::syscall(
@@ -149,26 +233,25 @@ fn close_on_exec_from(first: RawFd) -> io::Result<()> {
         Ok(_) => Ok(()),
         // Kernels before 5.11 and old container runtimes do not have it. A table of descriptors has an end.
         Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => {
-            let (soft, _) =
-                nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+            let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
             for fd in first..c_int::try_from(soft).unwrap_or(c_int::MAX) {
                 // SAFETY: setting a flag on a number that is no descriptor fails with EBADF and does nothing.
                 unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
             }
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
 /// Makes our own process group the foreground one. SIGTTOU, which that would bring us, is still blocked.
-fn take_foreground(terminal: RawFd) -> io::Result<()> {
+fn take_foreground(terminal: RawFd) -> Result<(), Errno> {
     // SAFETY: it takes a number, and the group is our own.
     Errno::result(unsafe { libc::tcsetpgrp(terminal, libc::getpgrp()) })?;
     Ok(())
 }
 
-fn keep_on_exec(fd: RawFd) -> io::Result<()> {
+fn keep_on_exec(fd: RawFd) -> Result<(), Errno> {
     // SAFETY: it takes numbers; clearing the flag of our own descriptor closes nothing.
     Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })?;
     Ok(())

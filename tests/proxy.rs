@@ -8,14 +8,16 @@ use crate::support::World;
 
 /// A proxy that refuses its first request with 401 and tells its first line.
 fn refusing_proxy() -> (String, JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let asked = thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
+        let (mut client, _) = listener.accept().expect("somebody asks");
         let mut line = String::new();
-        BufReader::new(&client).read_line(&mut line).unwrap();
+        BufReader::new(&client)
+            .read_line(&mut line)
+            .expect("it asks something");
         let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        client.write_all(answer.as_bytes()).unwrap();
+        client.write_all(answer.as_bytes()).expect("it listens");
         line.trim_end().to_owned()
     });
     (url, asked)

@@ -1,14 +1,34 @@
 //! A place to run the entrypoint in, and a running one that can be asked and told things.
 //!
-//! Nothing here sleeps: a child says that it is ready, and everything else is a condition with a deadline.
+//! Nothing here sleeps to let something happen: a child says that it is ready, and everything else is a
+//! condition with a deadline.
 
+pub mod processes;
 pub mod running;
 pub mod world;
 
 pub use running::{Finished, Running};
-pub use world::World;
+pub use world::{Start, World, stand_in_jar};
 
-use std::time::Duration;
+use std::io::{self, Write};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// How long anything may take before the test fails. Far beyond what a busy machine needs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Says what this machine does not let a test try: past the test harness, which hides what a test that
+/// passes has said.
+pub fn not_tried(what: &str) {
+    let _ = writeln!(io::stderr(), "NOT TRIED: {what}");
+}
+
+/// Waits for what nobody announces, such as a change in `/proc`.
+#[track_caller]
+pub fn until(what: &str, mut met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !met() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        sleep(Duration::from_millis(2));
+    }
+}

@@ -24,22 +24,23 @@ const KEY: &str = concat!(
 
 /// Opens the door; the URL to knock at.
 fn door_before(url: &str) -> String {
-    let chain = vec![CertificateDer::from_pem_file(CERTIFICATE).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(KEY).unwrap();
+    let chain = vec![CertificateDer::from_pem_file(CERTIFICATE).expect("it is a fixture")];
+    let key = PrivateKeyDer::from_pem_file(KEY).expect("it is a fixture");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("ring has them")
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .unwrap();
+        .expect("they belong together");
     let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback is there");
+    let port = listener.local_addr().expect("it is bound").port();
     let inside = url.trim_start_matches("http://").to_owned();
     thread::spawn(move || {
         for outside in listener.incoming().flatten() {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let connection =
+                ServerConnection::new(Arc::clone(&config)).expect("the configuration is whole");
             // A client that does not believe us hangs up; that is its right.
             let _ = pass(StreamOwned::new(connection, outside), &inside);
         }
@@ -77,7 +78,7 @@ fn is_whole(request: &[u8]) -> bool {
         .lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.parse().unwrap());
+        .map_or(0, |(_, value)| value.parse().expect("a length is a number"));
     body.len() >= length
 }
 

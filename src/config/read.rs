@@ -161,8 +161,8 @@ fn parse<T>(name: Name, text: &str, kind: &Kind<T>) -> Result<T, UsageError> {
         name,
         // Somebody's password may stand before the @ of a URL.
         value: match text.rfind('@') {
-            Some(at) if text.contains("://") => format!("[redacted]{}", &text[at..]),
-            _ => text.to_owned(),
+            Some(at) => format!("[redacted]{}", &text[at..]),
+            None => text.to_owned(),
         },
         expected: kind.expected,
     })

@@ -116,14 +116,18 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<To
     let names = reader.parse(&source, &SOURCES)?;
     let names =
         names.unwrap_or_else(|| vec![SourceName::Env, SourceName::Broker, SourceName::File]);
-    let mut sources = Vec::new();
-    for name in names {
-        sources.extend(match name {
-            SourceName::Env => env_tokens(args, reader)?.map(Source::Env),
-            SourceName::Broker => broker(args, reader)?.map(Source::Broker),
-            SourceName::File => credential_files(args, reader)?.map(Source::File),
-        });
-    }
+    // All are read, whichever are wanted: a mistake is one even where nothing would come of it.
+    let mut env = env_tokens(args, reader)?.map(Source::Env);
+    let mut broker = broker(args, reader)?.map(Source::Broker);
+    let mut file = credential_files(args, reader)?.map(Source::File);
+    let sources = names
+        .into_iter()
+        .filter_map(|name| match name {
+            SourceName::Env => env.take(),
+            SourceName::Broker => broker.take(),
+            SourceName::File => file.take(),
+        })
+        .collect();
     let timeout = Setting {
         flag: "--token-timeout",
         typed: args.token_timeout.as_ref(),
@@ -185,14 +189,6 @@ fn broker<E: Environment>(
         typed: args.broker_url.as_ref(),
         variable: "HYTALE_SESSION_TOKEN_BROKER_URL",
     };
-    // A flag wins over every variable, so also over the one that switches the broker off.
-    let enabled = reader.parse_variable("HYTALE_SESSION_TOKEN_BROKER_ENABLED", &TRUTH)?;
-    if enabled == Some(false) && url.typed.is_none() {
-        return Ok(None);
-    }
-    let Some(url) = reader.parse(&url, &BROKER_URL)? else {
-        return Ok(None);
-    };
     let bearer_file = Setting {
         flag: "--broker-token-file",
         typed: args.broker_token_file.as_ref(),
@@ -208,19 +204,28 @@ fn broker<E: Environment>(
         typed: args.broker_timeout.as_ref(),
         variable: "HYTALE_SESSION_TOKEN_BROKER_TIMEOUT_SECONDS",
     };
-    Ok(Some(Broker {
+    let enabled = reader.parse_variable("HYTALE_SESSION_TOKEN_BROKER_ENABLED", &TRUTH)?;
+    // A flag wins over every variable, so also over the one that switches the broker off.
+    let switched_off = enabled == Some(false) && url.typed.is_none();
+    let url = reader.parse(&url, &BROKER_URL)?;
+    let bearer = reader.secret(
+        &bearer_file,
+        "hytale.broker-token",
+        "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN",
+    )?;
+    let account = reader.text(&account)?.map(|(_, name)| name);
+    let profiles = profiles(args, reader)?;
+    let timeout = reader
+        .parse(&timeout, &DURATION)?
+        .unwrap_or(Duration::from_secs(35));
+    let broker = url.filter(|_| !switched_off).map(|url| Broker {
         url,
-        bearer: reader.secret(
-            &bearer_file,
-            "hytale.broker-token",
-            "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN",
-        )?,
-        account: reader.text(&account)?.map(|(_, name)| name),
-        profiles: profiles(args, reader)?,
-        timeout: reader
-            .parse(&timeout, &DURATION)?
-            .unwrap_or(Duration::from_secs(35)),
-    }))
+        bearer,
+        account,
+        profiles,
+        timeout,
+    });
+    Ok(broker)
 }
 
 fn credential_files<E: Environment>(

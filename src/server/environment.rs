@@ -15,10 +15,10 @@ pub fn for_server() -> impl Iterator<Item = (OsString, OsString)> {
 }
 
 /// The variables in which the server looks for tokens that are no arguments.
-pub fn tokens(pair: &TokenPair) -> [(&'static str, &str); 2] {
+pub fn tokens(pair: &TokenPair) -> [(OsString, OsString); 2] {
     [
-        (SESSION_TOKEN, pair.session.expose_secret()),
-        (IDENTITY_TOKEN, pair.identity.expose_secret()),
+        (SESSION_TOKEN.into(), pair.session.expose_secret().into()),
+        (IDENTITY_TOKEN.into(), pair.identity.expose_secret().into()),
     ]
 }
 

@@ -100,8 +100,23 @@ impl Running {
         }
     }
 
+    /// Waits until a process has told its number in a line such as `server=123`.
+    #[track_caller]
+    pub fn process(&self, name: &str) -> Pid {
+        let line = self.line(&format!("{name}="));
+        let number = line.rsplit('=').next().and_then(|pid| pid.parse().ok());
+        Pid::from_raw(number.unwrap_or_else(|| panic!("no process in {line:?}")))
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("the entrypoint is there");
+    }
+
+    /// For the signals that have no name.
+    pub fn signal_number(&self, number: i32) {
+        let script = format!("kill -{number} {}", self.pid());
+        let sent = Command::new("sh").args(["-c", &script]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{script}");
     }
 
     /// Waits for the end of the entrypoint, and of all that it said.
@@ -141,6 +156,14 @@ impl Running {
     }
 }
 
+/// A test that fails leaves nothing behind: the server gets its SIGTERM from the kernel.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn read(
     pipe: impl Read + Send + 'static,
     output: &Arc<Output>,
@@ -173,6 +196,15 @@ impl Finished {
     #[track_caller]
     pub fn killed_by(&self, signal: Signal) -> &Self {
         assert_eq!(self.status.signal(), Some(signal as i32), "{self}");
+        self
+    }
+
+    /// It ended with this code as a shell sees it: 128+n also when signal n ended the entrypoint itself.
+    #[track_caller]
+    pub fn code_in_a_shell(&self, code: i32) -> &Self {
+        let status = self.status;
+        let seen = status.code().or(status.signal().map(|signal| 128 + signal));
+        assert_eq!(seen, Some(code), "{self}");
         self
     }
 

@@ -3,10 +3,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use hytale_emulator::{Emulator, Options};
+use hytale_emulator::{Emulator, Mint, Options, TokenPair};
 use tempfile::TempDir;
 
 use super::running::{Finished, Running};
@@ -39,6 +40,32 @@ impl World {
         path
     }
 
+    /// A file that is then executed. It is written by another process: while this one has a file open for
+    /// writing, so has every child that another test is just starting, and nobody can execute it.
+    pub fn program(&self, name: &str, content: impl AsRef<[u8]>) {
+        let source = self.write(&format!("{name}.source"), content);
+        self.copy_program(&source, name);
+    }
+
+    /// The same with the content of another file.
+    pub fn copy_program(&self, source: &Path, name: &str) {
+        let copied = Command::new("cp").arg(source).arg(self.path(name)).status();
+        assert!(copied.is_ok_and(|status| status.success()), "cp");
+        self.set_mode(name, 0o755);
+    }
+
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        let permissions = PermissionsExt::from_mode(mode);
+        fs::set_permissions(self.path(name), permissions).expect("the file is ours");
+    }
+
+    /// What stands in a JSON file, which is gone then.
+    pub fn take_json(&self, name: &str) -> serde_json::Value {
+        let text = fs::read(self.path(name)).expect("somebody wrote it");
+        fs::remove_file(self.path(name)).expect("it is ours");
+        serde_json::from_slice(&text).expect("it is JSON")
+    }
+
     pub fn state_dir(&self) -> PathBuf {
         self.path("state")
     }
@@ -51,9 +78,9 @@ impl World {
         }
     }
 
-    /// `hytale-entrypoint run`, set up for the emulator's sessions and this world's state folder, but for
-    /// no source of tokens.
-    pub fn run(&self) -> Start {
+    /// `hytale-entrypoint`, set up for the emulator's sessions and this world's state folder, but for no
+    /// source of tokens.
+    pub fn entrypoint(&self) -> Start {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hytale-entrypoint"));
         command
             .current_dir(self.folder.path())
@@ -62,9 +89,12 @@ impl World {
             .env("HYTALE_ENTRYPOINT_SESSIONS_URL", self.emulator.url())
             .env("HYTALE_ENTRYPOINT_STATE_DIR", self.state_dir())
             .env("HYTALE_STAND_IN_SESSIONS_URL", self.emulator.url())
-            .stdin(Stdio::null())
-            .arg("run");
+            .stdin(Stdio::null());
         Start(command)
+    }
+
+    pub fn run(&self) -> Start {
+        self.entrypoint().arg("run")
     }
 
     /// The same with the emulator's broker as its source.
@@ -73,6 +103,16 @@ impl World {
             "HYTALE_SESSION_TOKEN_BROKER_URL",
             self.emulator.broker_url(),
         )
+    }
+
+    /// A session that somebody else opened.
+    pub fn mint(&self) -> TokenPair {
+        self.emulator.mint(&Mint::default())
+    }
+
+    /// How often a session was freed, or tried to be.
+    pub fn releases(&self) -> usize {
+        self.emulator.count("DELETE", "/game-session")
     }
 
     /// No session holds a slot, and no lease is left.
@@ -102,9 +142,57 @@ impl Start {
         self
     }
 
-    /// A server that is a shell script.
+    /// Tokens in the environment.
+    pub fn tokens(self, pair: &TokenPair) -> Self {
+        let TokenPair {
+            session_token: session,
+            identity_token: identity,
+            ..
+        } = pair;
+        self.env("HYTALE_SERVER_SESSION_TOKEN", session.expose_secret())
+            .env("HYTALE_SERVER_IDENTITY_TOKEN", identity.expose_secret())
+    }
+
+    /// A server that is a shell script. It may say `nap`, which lasts a second or until a signal comes, and
+    /// `idle`, which lasts as long as the entrypoint; neither leaves anything behind that holds a pipe.
     pub fn sh(self, script: &str) -> Self {
-        self.args(["--", "sh", "-c", script])
+        let words = "nap() { sleep 1 >/dev/null 2>&1 & wait $!; }
+            idle() { while kill -0 $PPID 2>/dev/null; do nap; done; }";
+        self.args(["--", "sh", "-c", &format!("{words}\n{script}")])
+    }
+
+    /// A server that is a shell script and wants no tokens.
+    pub fn sh_without_tokens(self, script: &str) -> Self {
+        self.sh(script).args(["sh", "--auth-mode=insecure"])
+    }
+
+    /// Has the entrypoint started by another program, which gets the whole command line as arguments.
+    pub fn under<S: AsRef<OsStr>>(
+        self,
+        program: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(self.0.get_program())
+            .args(self.0.get_args())
+            .env_clear()
+            .envs(
+                self.0
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        if let Some(folder) = self.0.get_current_dir() {
+            command.current_dir(folder);
+        }
+        Self(command)
+    }
+
+    /// Has a shell do something first, and then become the entrypoint.
+    pub fn after(self, script: &str) -> Self {
+        self.under("sh", ["-c", &format!("{script}\nexec \"$@\""), "sh"])
     }
 
     /// The stand-in for the real server, on a real JVM.
@@ -127,7 +215,8 @@ impl Start {
     }
 }
 
-fn stand_in_jar() -> PathBuf {
+/// Where the stand-in is, for a command line that names it.
+pub fn stand_in_jar() -> PathBuf {
     hytale_emulator::stand_in::jar(Path::new(env!("CARGO_TARGET_TMPDIR")))
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,0 +1,67 @@
+//! Finding the server: a typo costs no slot, and what the kernel will not execute frees the one it cost.
+
+use std::fs;
+
+use crate::support::World;
+
+#[rustfmt::skip]
+const NO_SERVER: &[(&[&str], i32, &str)] = &[
+    (&["./no-such"], 127, "command not found: ./no-such"),
+    (&["./no-such/server"], 127, "command not found: ./no-such/server"),
+    (&["./plain"], 126, "cannot execute ./plain: Permission denied (os error 13)"),
+    (&["./folder"], 126, "cannot execute ./folder: is a directory"),
+    (&["java", "-jar", "folder"], 66, "cannot read the jar folder: it is not a file"),
+    (&["java", "-jar", "no.jar"], 66, "cannot read the jar no.jar: No such file or directory (os error 2)"),
+    (&["--x"], 66, "cannot read the jar HytaleServer.jar: No such file or directory (os error 2)"),
+    (&[], 66, "cannot read the jar HytaleServer.jar: No such file or directory (os error 2)"),
+];
+
+#[test]
+fn a_command_that_cannot_be_started_costs_no_slot() {
+    let world = World::new();
+    world.write("plain", "exit 0\n");
+    fs::create_dir(world.path("folder")).unwrap();
+    for (command, code, error) in NO_SERVER {
+        let start = world.run_with_broker().arg("--").args(*command);
+        start.finish().code(*code).says(&format!("error: {error}"));
+    }
+    for (flag, code) in [("--java", 127), ("--jar", 66)] {
+        let start = world.run_with_broker().args([flag, "./no-such"]);
+        start.finish().code(code);
+    }
+    assert!(world.emulator.requests().is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_program_ends_with_126_and_its_session_is_freed() {
+    let world = World::new();
+    world.program("program", b"\x7fELF\x02\x01\x01 of another machine\n");
+    world
+        .run_with_broker()
+        .args(["--", "./program"])
+        .finish()
+        .code(126)
+        .says("error: cannot execute ./program: Exec format error (os error 8)");
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_server_is_looked_for_in_the_path_past_what_cannot_be_executed() {
+    let world = World::new();
+    for folder in ["a", "b"] {
+        fs::create_dir(world.path(folder)).unwrap();
+    }
+    world.write("a/server", "exit 3");
+    world.program("b/server", "#!/bin/sh\nexit 4\n");
+    let start = |path: &str, server| {
+        let start = world.run().env("PATH", path).arg("--").arg(server);
+        start.arg("--auth-mode=insecure").finish()
+    };
+    start("./a:./missing:./b", "server").code(4);
+    start("./a:./missing", "server")
+        .code(126)
+        .says("error: cannot execute ./a/server: Permission denied (os error 13)");
+    start("./a:./missing:./b", "server-2")
+        .code(127)
+        .says("error: command not found: server-2");
+}

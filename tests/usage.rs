@@ -1,0 +1,106 @@
+//! What is typed: commands that make no sense are refused before anything is asked for or started, and
+//! questions are answered.
+
+use crate::settings::SETTINGS;
+use crate::support::World;
+
+#[test]
+fn what_the_entrypoint_does_not_know_is_refused_by_name() {
+    let world = World::new();
+    for (start, named) in [
+        (world.run().arg("--colour"), "'--colour'"),
+        (
+            world.run().args(["--assets", "../Assets.zip"]),
+            "'--assets'",
+        ),
+        (world.entrypoint().arg("start"), "'start'"),
+        (
+            world.run().arg("--token-timeout"),
+            "'--token-timeout <DURATION>'",
+        ),
+        (world.entrypoint(), "Usage: hytale-entrypoint <COMMAND>"),
+    ] {
+        let finished = start.finish();
+        finished.code(64);
+        assert!(finished.stderr.contains(named), "{named}: {finished}");
+        assert_eq!(finished.stdout, "");
+    }
+}
+
+#[test]
+fn a_command_that_brings_tokens_of_its_own_is_refused() {
+    let world = World::new();
+    for command in [
+        &["java", "-jar", "a.jar", "--session-token", "s3cret"][..],
+        &["./start.sh", "--identity-token=s3cret"],
+        &["--assets", "x", "--identity-token", "s3cret"],
+        &["--session-token=s3cret"],
+    ] {
+        let start = world.run_with_broker().arg("--").args(command);
+        start.finish().code(64).never_says("s3cret").says(
+            "error: the command already holds --session-token or --identity-token: give the tokens as \
+             HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN, or as files, so that they stay out \
+             of ps and their session is freed",
+        );
+    }
+    assert!(world.emulator.requests().is_empty());
+}
+
+#[test]
+fn an_argument_file_is_for_java_and_a_jar_only() {
+    let world = World::new();
+    for command in [
+        &["./start.sh", "-jar", "a.jar"][..],
+        &["java", "-cp", "x", "Main"],
+    ] {
+        let start = world
+            .run_with_broker()
+            .args(["--pass-tokens", "argfile", "--"]);
+        start.args(command).finish().code(64).says(
+            "error: --pass-tokens argfile works for a java -jar command only: use auto, args or env",
+        );
+    }
+}
+
+#[test]
+fn with_nothing_configured_the_hint_names_the_three_ways() {
+    let world = World::new();
+    let finished = world.run().sh("echo started").finish();
+    finished
+        .code(78)
+        .never_says("started")
+        .says("error: no source of session tokens is configured");
+    let hint = finished.stderr.lines().find(|line| line.contains("hint: "));
+    for way in [
+        "env: set HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN",
+        "broker: set HYTALE_SESSION_TOKEN_BROKER_URL",
+        "file: ",
+    ] {
+        assert!(
+            hint.is_some_and(|hint| hint.contains(way)),
+            "{way}: {finished}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_answers_and_no_errors() {
+    let world = World::new();
+    let asked = |arguments: &[&str]| {
+        let finished = world.entrypoint().args(arguments).finish();
+        finished.code(0);
+        assert_eq!(finished.stderr, "");
+        finished.stdout
+    };
+    let version = concat!("hytale-entrypoint ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(asked(&["--version"]), version);
+    assert!(asked(&["--help"]).contains("Start a server and look after it"));
+    let help = asked(&["run", "--help"]);
+    for [flag, variable, ..] in SETTINGS {
+        assert!(help.contains(&format!("{flag} <")), "{flag}");
+        assert!(help.contains(&format!("[env: {variable}")), "{variable}");
+    }
+    for code in ["64", "66", "69", "70", "75", "77", "78", "126, 127"] {
+        assert!(help.contains(&format!("{code}  ")), "{code}");
+    }
+}
