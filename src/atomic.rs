@@ -1,9 +1,10 @@
 //! Files that are whole or not there, also after a power cut, and for their owner alone.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, fchown};
 use tempfile::{Builder, NamedTempFile};
@@ -25,12 +26,30 @@ impl Unfinished {
         Ok(Self(file))
     }
 
+    /// Takes room on the disk before it is needed.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn reserve(&mut self) -> io::Result<()> {
+        // More than any file of ours.
+        const ROOM: [u8; 16 * 1024] = [0; 16 * 1024];
+        self.0.write_all(&ROOM)?;
+        self.0.as_file().sync_all()?;
+        self.0.rewind()
+    }
+
     /// Puts the file in place of whatever is at `path`, in the same folder, with this content.
     ///
     /// # Errors
     /// When it cannot be written; then what was there before is there still.
     pub fn finish(mut self, path: &Path, content: &[u8]) -> io::Result<File> {
+        if let Ok(before) = fs::metadata(path) {
+            // Root may write what another user reads; where we cannot keep the owner, we are the owner.
+            let owner = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
+            let _ = fchown(self.0.as_file(), Some(owner.0), Some(owner.1));
+        }
         self.0.write_all(content)?;
+        self.0.as_file().set_len(content.len() as u64)?;
         self.0.as_file().sync_all()?;
         let file = self.0.persist(path).map_err(|e| e.error)?;
         // The name is a part of the folder, and a folder is synced for itself.
@@ -44,25 +63,38 @@ impl Unfinished {
 /// # Errors
 /// When it cannot be written; then what was there before is there still.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
-    let file = Unfinished::create(folder_of(path))?;
-    if let Ok(before) = fs::metadata(path) {
-        // Root may write what another user reads; where we cannot keep the owner, we are the owner.
-        let owner = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
-        let _ = fchown(file.0.as_file(), Some(owner.0), Some(owner.1));
-    }
-    file.finish(path, content)
+    Unfinished::create(folder_of(path))?.finish(path, content)
 }
 
-/// Makes sure that there is room in the file's folder, and leaves nothing there.
-///
-/// # Errors
-/// When there is none, or it cannot be written.
-pub fn check(path: &Path) -> io::Result<()> {
-    // More than any file of ours.
-    const ROOM: [u8; 16 * 1024] = [0; 16 * 1024];
-    let mut file = Unfinished::create(folder_of(path))?;
-    file.0.write_all(&ROOM)?;
-    file.0.as_file().sync_all()
+/// Whether something is mounted on this very file, so that no other can take its place.
+pub fn is_mount_point(path: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    // proc_pid_mountinfo(5): the fifth field, with white space in octal.
+    let escaped = path.to_string_lossy().replace(' ', "\\040");
+    mounts
+        .lines()
+        .any(|mount| mount.split(' ').nth(4) == Some(&escaped))
+}
+
+/// Removes what processes that were killed have left unfinished in a folder.
+pub fn clear(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+            && entry.metadata().is_ok_and(|file| is_old(&file))
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Old enough not to be one that is made at this moment and not locked yet.
+fn is_old(file: &Metadata) -> bool {
+    let age = file.modified().ok().and_then(|time| time.elapsed().ok());
+    file.is_file() && age.is_some_and(|age| age > Duration::from_secs(60))
 }
 
 /// Makes sure that names that were added to or taken from a folder stay so.

@@ -79,10 +79,11 @@ impl Credentials {
         self.document.set(EXPIRES_AT, &expires_at.to_string());
     }
 
-    /// Selects profiles; the server, should it read the file, takes the first.
+    /// Selects profiles, or none; the server, should it read the file, takes the first.
     pub fn select(&mut self, profiles: &[Uuid]) {
-        if let Some(first) = profiles.first() {
-            self.document.set(PROFILE, &first.to_string());
+        match profiles.first() {
+            Some(first) => self.document.set(PROFILE, &first.to_string()),
+            None => self.document.remove(PROFILE),
         }
         match profiles {
             [] | [_] => self.document.remove(SELECTED),

@@ -3,11 +3,17 @@
 //! Nothing here sleeps to let something happen: a child says that it is ready, and everything else is a
 //! condition with a deadline.
 
+pub mod account;
+pub mod credentials;
+pub mod machine;
 pub mod processes;
 pub mod running;
+pub mod terminal;
 pub mod world;
 
+pub use account::quick;
 pub use running::{Finished, Running};
+pub use terminal::Terminal;
 pub use world::{Start, World, stand_in_jar};
 
 use std::io::{self, Write};
@@ -17,10 +23,14 @@ use std::time::{Duration, Instant};
 /// How long anything may take before the test fails. Far beyond what a busy machine needs.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Says what this machine does not let a test try: past the test harness, which hides what a test that
-/// passes has said.
+/// Says something past the test harness, which hides what a test that passes has said.
+pub fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
+/// Says what this machine does not let a test try.
 pub fn not_tried(what: &str) {
-    let _ = writeln!(io::stderr(), "NOT TRIED: {what}");
+    say(&format!("NOT TRIED: {what}"));
 }
 
 /// Waits for what nobody announces, such as a change in `/proc`.

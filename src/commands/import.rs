@@ -25,7 +25,7 @@ pub async fn import(account: &Account, file: &Path) -> Result<(), CommandError> 
         account.credentials.key_file.clone(),
         account.credentials.key.clone(),
     );
-    let credentials = theirs.read()?;
+    let mut credentials = theirs.read()?;
     if credentials.refresh_token().is_none() {
         return Err(FileError::NoLogin(file.display().to_string()).into());
     }
@@ -33,6 +33,10 @@ pub async fn import(account: &Account, file: &Path) -> Result<(), CommandError> 
     let locked = ours.lock(Instant::now() + LOCK_TIMEOUT).await?;
     if ours.exists() && !same {
         return Err(CommandError::Exists(ours.path().to_owned()));
+    }
+    if same {
+        // Somebody may have renewed it while we waited for the lock.
+        credentials = locked.read()?;
     }
     let key = locked.write(&credentials)?;
     Screen::new().say(format_args!(

@@ -47,7 +47,8 @@ async fn prepare(store: &Store) -> Result<(), CommandError> {
         // What cannot be read would be lost for good when it is overwritten.
         locked.read()?;
     }
-    Ok(locked.check_writable()?)
+    locked.pen()?;
+    Ok(())
 }
 
 /// Stores the new tokens, and says which key they are encrypted with.

@@ -11,7 +11,7 @@ use super::screen::Screen;
 use super::{CommandError, only_store};
 use crate::config::Account;
 use crate::credentials::store::Store;
-use crate::hytale::accounts::{self, Profile};
+use crate::hytale::accounts::Profile;
 use crate::hytale::http::Http;
 use crate::hytale::retry::Policy;
 use crate::log::printable;
@@ -63,10 +63,8 @@ async fn profiles(
     stop: &Stop,
 ) -> Result<Vec<Profile>, FileError> {
     let mut access = Access::read(store, &account.credentials.oauth_url, policy, stop)?;
-    let token = access.token().await?;
     let http = Http::to(&account.credentials.account_data_url)?;
-    let attempt = async || accounts::profiles(&http, &token, policy.left(TIMEOUT)).await;
-    Ok(policy.run(stop, attempt).await?)
+    access.profiles(&http).await
 }
 
 fn resolve(profiles: &[Profile], words: &[String]) -> Result<Vec<Uuid>, CommandError> {

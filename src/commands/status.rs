@@ -84,9 +84,14 @@ pub async fn status(account: &Account, form: Form) -> Result<(), CommandError> {
         credentials.push(file);
     }
     let leases = match &account.state_dir {
-        Some(path) => StateDir::look(path).map_err(CommandError::Leases)?,
-        None => Vec::new(),
+        Some(path) => StateDir::look(path),
+        None => Ok(Vec::new()),
     };
+    let mut first_error = first_error.map(CommandError::from);
+    let leases = leases.unwrap_or_else(|error| {
+        first_error.get_or_insert(CommandError::Leases(error));
+        Vec::new()
+    });
     let status = Status {
         version: 1,
         credentials,
@@ -97,7 +102,7 @@ pub async fn status(account: &Account, form: Form) -> Result<(), CommandError> {
         Form::Text => screen.say(text::page(&status, Timestamp::now())),
         Form::Json => screen.say(serde_json::to_string_pretty(&status).unwrap_or_default()),
     }
-    first_error.map_or(Ok(()), |error| Err(error.into()))
+    first_error.map_or(Ok(()), Err)
 }
 
 async fn look(account: &Account, store: &Store) -> Result<CredentialFile, StoreError> {

@@ -176,3 +176,199 @@ impl<'a> Bytes<'a> {
 fn int32(length: usize) -> [u8; 4] {
     i32::try_from(length).unwrap_or(i32::MAX).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fastrand::Rng;
+
+    /// Every type that has not been deprecated, as PyMongo wrote it.
+    fn unknown() -> Zeroizing<Vec<u8>> {
+        use crate::credentials::format::Key;
+        use crate::secret::Secret;
+        let file = include_bytes!("../../tests/fixtures/auth/unknown.enc");
+        let passphrase = Secret::new("passphrase of the fixtures".to_owned());
+        Key::derive(&passphrase).open(file).expect("it opens")
+    }
+
+    fn any(rng: &mut Rng, longest: usize) -> Vec<u8> {
+        let length = rng.usize(..=longest);
+        std::iter::repeat_with(|| rng.u8(..)).take(length).collect()
+    }
+
+    /// Without the NUL that ends it.
+    fn any_text(rng: &mut Rng) -> Vec<u8> {
+        let mut text = any(rng, 12);
+        text.retain(|&b| b != 0);
+        text
+    }
+
+    fn prefixed(length: usize, bytes: &[u8]) -> Vec<u8> {
+        [int32(length).as_slice(), bytes].concat()
+    }
+
+    /// A value of a random type.
+    fn any_value(rng: &mut Rng) -> (u8, Vec<u8>) {
+        let nul = b"\0".as_slice();
+        let string = |text: &[u8]| prefixed(text.len() + 1, &[text, nul].concat());
+        let fixed = [
+            (0x0a, 0),
+            (0x08, 1),
+            (0x10, 4),
+            (0x12, 8),
+            (0x07, 12),
+            (0x13, 16),
+        ];
+        match rng.u8(..6) {
+            0 => (STRING, string(&any(rng, 20))),
+            1 => {
+                let bytes = any(rng, 20);
+                (
+                    0x05,
+                    prefixed(bytes.len(), &[&[0x80], bytes.as_slice()].concat()),
+                )
+            }
+            2 => (
+                0x0b,
+                [any_text(rng), nul.into(), any_text(rng), nul.into()].concat(),
+            ),
+            3 => (0x03, any_document(rng, 2)),
+            4 => (0x0c, [string(&any(rng, 5)), vec![7; 12]].concat()),
+            _ => {
+                let (kind, length) = fixed[rng.usize(..fixed.len())];
+                let bytes = std::iter::repeat_with(|| rng.u8(..));
+                (kind, bytes.take(length).collect())
+            }
+        }
+    }
+
+    /// A document, written by other means than the ones that are tested.
+    fn any_document(rng: &mut Rng, most: usize) -> Vec<u8> {
+        let mut elements = Vec::new();
+        for _ in 0..rng.usize(..=most) {
+            let (kind, value) = any_value(rng);
+            elements.push(kind);
+            elements.extend(any_text(rng));
+            elements.push(0);
+            elements.extend(value);
+        }
+        elements.push(0);
+        prefixed(elements.len() + 4, &elements)
+    }
+
+    #[test]
+    fn what_was_parsed_is_written_as_it_was() {
+        let mut rng = Rng::with_seed(1);
+        let documents = (0..5_000).map(|_| any_document(&mut rng, 8));
+        for bytes in documents.chain([unknown().to_vec(), b"\x05\0\0\0\0".to_vec()]) {
+            let document = Document::parse(&bytes).expect("it is whole");
+            assert_eq!(document.to_bytes().as_slice(), bytes);
+        }
+    }
+
+    #[test]
+    fn what_was_set_is_there_and_nothing_else_has_changed() {
+        let mut rng = Rng::with_seed(2);
+        for _ in 0..5_000 {
+            let mut document = Document::parse(&any_document(&mut rng, 8)).expect("it is whole");
+            let before = document.clone();
+            let name = match document.0.get(rng.usize(..16)) {
+                Some(element) => String::from_utf8_lossy(&element.name).into_owned(),
+                None => "a new one \u{1f511}".to_owned(),
+            };
+            let text: String = (0..rng.usize(..10)).map(|_| rng.char(..)).collect();
+            document.set(&name, &text);
+            assert_eq!(document.get(&name), Some(text.as_str()));
+            let read = Document::parse(&document.to_bytes()).expect("it is whole");
+            assert_eq!(read, document);
+            let others = |document: &Document| {
+                let mut others = document.0.clone();
+                if let Some(at) = others.iter().position(|e| e.name == name.as_bytes()) {
+                    others.remove(at);
+                }
+                others
+            };
+            assert_eq!(others(&document), others(&before));
+            document.remove(&name);
+            assert_eq!(document.get(&name), None);
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_set_stays_where_it_was() {
+        let mut document = Document::parse(&unknown()).expect("it is whole");
+        let names = |document: &Document| -> Vec<_> {
+            let names = document.0.iter().map(|e| e.name.clone());
+            names.collect()
+        };
+        let before = names(&document);
+        document.set("RefreshToken", "another");
+        assert_eq!(names(&document), before);
+    }
+
+    #[test]
+    fn only_strings_are_text() {
+        let document = Document::parse(&unknown()).expect("it is whole");
+        for name in [
+            "Int32", "Binary", "Code", "Document", "Null", "Inner", "MinKey",
+        ] {
+            assert_eq!(document.get(name), None, "{name}");
+        }
+        assert_eq!(document.get("After"), Some(""));
+        assert_eq!(document.get("Größe \u{1f600}"), Some("a\0b ü"));
+    }
+
+    #[test]
+    fn a_document_that_breaks_off_or_goes_on_is_none() {
+        let whole = unknown();
+        for length in 0..whole.len() {
+            assert_eq!(
+                Document::parse(&whole[..length]),
+                Err(Broken),
+                "{length} bytes"
+            );
+            // Nor when the length agrees.
+            if length >= 4 {
+                let mut cut = whole[..length].to_vec();
+                cut[..4].copy_from_slice(&int32(length));
+                assert_eq!(Document::parse(&cut), Err(Broken), "{length} bytes");
+            }
+        }
+        assert_eq!(Document::parse(&[&whole[..], b"\0"].concat()), Err(Broken));
+    }
+
+    #[test]
+    fn no_bytes_whatever_make_it_panic() {
+        let mut rng = Rng::with_seed(3);
+        let whole = unknown();
+        for round in 0..50_000 {
+            let bytes = if round % 2 == 0 {
+                let mut bytes = any(&mut rng, 64);
+                if let Some(length) = bytes.first_chunk_mut() {
+                    *length = int32(rng.usize(..=64));
+                }
+                bytes
+            } else {
+                let mut bytes = whole.to_vec();
+                for _ in 0..rng.usize(1..4) {
+                    let at = rng.usize(..bytes.len());
+                    bytes[at] = rng.u8(..);
+                }
+                bytes
+            };
+            if let Ok(document) = Document::parse(&bytes) {
+                assert_eq!(document.to_bytes().as_slice(), bytes);
+                let _ = document.get("RefreshToken");
+                let _ = format!("{document:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_value_is_ever_printed() {
+        let document = Document::parse(&unknown()).expect("it is whole");
+        let printed = format!("{document:?}");
+        assert!(printed.contains("RefreshToken: [redacted]"), "{printed}");
+        assert!(!printed.contains("of-a-fixture"), "{printed}");
+    }
+}

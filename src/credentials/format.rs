@@ -61,3 +61,88 @@ impl Key {
         Ok([nonce.as_slice(), &text].concat())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::document::Document;
+
+    const PASSPHRASE: &str = "passphrase of the fixtures";
+    const PLAIN: &[u8] = include_bytes!("../../tests/fixtures/auth/plain.enc");
+    const UNKNOWN: &[u8] = include_bytes!("../../tests/fixtures/auth/unknown.enc");
+    const REFRESH_ONLY: &[u8] = include_bytes!("../../tests/fixtures/auth/refresh-only.enc");
+    const HARDWARE: &[u8] = include_bytes!("../../tests/fixtures/auth/hardware.enc");
+    const WRONG_KEY: &[u8] = include_bytes!("../../tests/fixtures/auth/wrong-key.enc");
+
+    fn key(passphrase: &str) -> Key {
+        Key::derive(&Secret::new(passphrase.to_owned()))
+    }
+
+    fn document(file: &[u8], key: &Key) -> Document {
+        let text = key.open(file).expect("the key opens it");
+        Document::parse(&text).expect("it holds a document")
+    }
+
+    #[test]
+    fn a_file_that_pyca_encrypted_opens_and_one_under_another_passphrase_does_not() {
+        let key = key(PASSPHRASE);
+        for file in [PLAIN, UNKNOWN] {
+            let document = document(file, &key);
+            for (name, text) in [
+                ("AccessToken", "access-token-of-a-fixture"),
+                ("RefreshToken", "refresh-token-of-a-fixture"),
+                ("ExpiresAt", "2026-01-17T10:20:30.123456789Z"),
+                ("ProfileUuid", "6f1d2c3b-4a59-4687-9abc-def012345678"),
+            ] {
+                assert_eq!(document.get(name), Some(text));
+            }
+        }
+        let alone = document(REFRESH_ONLY, &key);
+        assert_eq!(
+            alone.get("RefreshToken"),
+            Some("refresh-token-of-a-fixture")
+        );
+        assert_eq!(alone.get("AccessToken"), None);
+        assert!(key.open(WRONG_KEY).is_none());
+        assert!(key.open(HARDWARE).is_none());
+    }
+
+    #[test]
+    fn a_file_under_a_hardware_id_opens_with_its_dashed_form() {
+        let key = key("01234567-89ab-cdef-0123-456789abcdef");
+        let document = document(HARDWARE, &key);
+        assert_eq!(
+            document.get("RefreshToken"),
+            Some("refresh-token-of-a-fixture")
+        );
+    }
+
+    #[test]
+    fn what_was_sealed_opens_and_no_two_files_share_a_nonce() {
+        let key = key("a passphrase");
+        let mut nonces = std::collections::HashSet::new();
+        for length in (0..200).chain([4096, 65536]) {
+            let text: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+                .take(length)
+                .collect();
+            let file = key.seal(&text).expect("there is randomness");
+            assert_eq!(file.len(), NONCE_LEN + length + 16);
+            assert_eq!(key.open(&file).as_deref(), Some(&text));
+            assert!(nonces.insert(file[..NONCE_LEN].to_vec()));
+        }
+    }
+
+    #[test]
+    fn a_file_with_one_bit_flipped_or_one_byte_missing_does_not_open() {
+        let key = key(PASSPHRASE);
+        for bit in 0..PLAIN.len() * 8 {
+            let mut file = PLAIN.to_vec();
+            file[bit / 8] ^= 1 << (bit % 8);
+            assert!(key.open(&file).is_none(), "bit {bit}");
+        }
+        for length in 0..PLAIN.len() {
+            assert!(key.open(&PLAIN[..length]).is_none(), "{length} bytes");
+            assert!(key.open(&PLAIN[length + 1..]).is_none(), "without {length}");
+        }
+    }
+}

@@ -2,9 +2,8 @@
 //! for reading.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,7 +80,8 @@ impl KeyRing {
         let mut keys = Vec::new();
         keys.extend(self.key_file()?);
         keys.extend(self.variable());
-        keys.extend(self.beside()?);
+        // One that is no good hinders nobody who has another.
+        keys.extend(self.beside().ok().flatten());
         keys.extend(hardware_id().map(|id| (Material::Hardware, id)));
         Ok(keys)
     }
@@ -152,14 +152,7 @@ fn make(path: &Path) -> io::Result<Secret> {
         .fill(&mut *random)
         .map_err(|_| io::Error::other("the kernel gives no random bytes"))?;
     let key = Secret::new(STANDARD_NO_PAD.encode(*random));
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(key.expose_secret().as_bytes())?;
-    file.sync_all()?;
-    atomic::sync(atomic::folder_of(path))?;
+    atomic::replace(path, key.expose_secret().as_bytes())?;
     Ok(key)
 }
 

@@ -14,7 +14,7 @@ use super::Credentials;
 use super::document::Document;
 use super::format::Key;
 use super::key::{KeyError, KeyRing, Material};
-use crate::atomic;
+use crate::atomic::{self, Unfinished};
 use crate::exit::Code;
 use crate::secret::{self, Secret};
 
@@ -61,7 +61,7 @@ impl StoreError {
                 "restore it from a backup, or move it away and log in again. It is left as it is"
             }
             Self::Write { .. } => {
-                "nothing was changed: make room, and mount the folder it is in writable (a folder, not the file alone)"
+                "make room, and mount the folder that it is in writable: a folder, not the file by itself"
             }
             Self::Busy(_) => "it may be waiting for the login service; a restart tries again",
         }
@@ -88,6 +88,14 @@ pub struct Store {
 pub struct Locked<'a> {
     store: &'a Store,
     _lock: File,
+}
+
+/// Everything that is needed to write once, but for the words.
+pub struct Pen<'a> {
+    store: &'a Store,
+    key: Key,
+    material: Material,
+    file: Unfinished,
 }
 
 impl Store {
@@ -167,6 +175,7 @@ impl Store {
         loop {
             match lock.try_lock() {
                 Ok(()) => {
+                    atomic::clear(atomic::folder_of(&self.path));
                     return Ok(Locked {
                         store: self,
                         _lock: lock,
@@ -196,28 +205,35 @@ impl Locked<'_> {
         self.store.read()
     }
 
+    /// Makes ready to write: whatever can fail fails now, and whatever takes time is done.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or is full, or a key that was named is not there.
+    pub fn pen(&self) -> Result<Pen<'_>, StoreError> {
+        let path = &self.store.path;
+        if atomic::is_mount_point(path) {
+            let error = io::Error::other("it is mounted by itself");
+            return Err(self.store.cannot_write(error));
+        }
+        let cannot_write = |error| self.store.cannot_write(error);
+        let mut file = Unfinished::create(atomic::folder_of(path)).map_err(cannot_write)?;
+        file.reserve().map_err(cannot_write)?;
+        let (material, passphrase) = self.store.keys.writing()?;
+        Ok(Pen {
+            store: self.store,
+            key: Key::derive(&passphrase),
+            material,
+            file,
+        })
+    }
+
     /// Puts these credentials in place of whatever is there. When this returns, they outlive a power cut. The
     /// result is what they are encrypted with.
     ///
     /// # Errors
     /// When that cannot be done; then what was there is there still.
     pub fn write(&self, credentials: &Credentials) -> Result<Material, StoreError> {
-        let (material, passphrase) = self.store.keys.writing()?;
-        let file = Key::derive(&passphrase)
-            .seal(&credentials.document().to_bytes())
-            .map_err(|_| self.store.cannot_write(io::Error::other("no random bytes")))?;
-        match atomic::replace(&self.store.path, &file) {
-            Ok(_) => Ok(material),
-            Err(error) => Err(self.store.cannot_write(error)),
-        }
-    }
-
-    /// Makes sure that there is room for a file.
-    ///
-    /// # Errors
-    /// When there is none, or the folder cannot be written.
-    pub fn check_writable(&self) -> Result<(), StoreError> {
-        atomic::check(&self.store.path).map_err(|error| self.store.cannot_write(error))
+        self.pen()?.write(credentials)
     }
 
     /// Removes the file.
@@ -228,5 +244,23 @@ impl Locked<'_> {
         fs::remove_file(&self.store.path)
             .and_then(|()| atomic::sync(atomic::folder_of(&self.store.path)))
             .map_err(|error| self.store.cannot_write(error))
+    }
+}
+
+impl Pen<'_> {
+    /// As [`Locked::write`], and in no time.
+    ///
+    /// # Errors
+    /// As [`Locked::write`].
+    pub fn write(self, credentials: &Credentials) -> Result<Material, StoreError> {
+        let cannot_write = |error| self.store.cannot_write(error);
+        let file = self
+            .key
+            .seal(&credentials.document().to_bytes())
+            .map_err(|_| cannot_write(io::Error::other("no random bytes")))?;
+        match self.file.finish(&self.store.path, &file) {
+            Ok(_) => Ok(self.material),
+            Err(error) => Err(cannot_write(error)),
+        }
     }
 }

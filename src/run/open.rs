@@ -63,6 +63,7 @@ async fn last_answer<T>(
         stop.all_finished().await;
     };
     tokio::select! {
+        biased;
         answer = opening => Some(answer),
         () = enough => None,
     }

@@ -14,7 +14,7 @@ use crate::config::tokens::CredentialFiles;
 use crate::credentials::store::{Store, StoreError};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
-use crate::hytale::accounts::{self, AccountError, Profile};
+use crate::hytale::accounts::{AccountError, Profile};
 use crate::hytale::http::{Http, HttpError};
 use crate::hytale::oauth::OAuthError;
 use crate::hytale::retry::Policy;
@@ -24,7 +24,7 @@ use crate::stop::Stop;
 use access::Access;
 use turn::Turn;
 
-/// How long one request for a session, or for the profiles, may take.
+/// How long one request for a session may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// Why a credential file yields no tokens.
@@ -44,6 +44,9 @@ pub enum FileError {
     NoneSelected(Vec<Profile>),
     #[error("the account has no profile")]
     NoProfile,
+    /// Nobody sees this one: the stop itself is what is told.
+    #[error("stopped before a session was asked for")]
+    Stopped,
 }
 
 impl From<HttpError> for FileError {
@@ -76,6 +79,7 @@ impl FileError {
                 CreateError::AccessToken { .. } | CreateError::Refused { .. } => Code::Refused,
             },
             Self::NoLogin(_) => Code::Refused,
+            Self::Stopped => Code::Unavailable,
             Self::NoneSelected(_) | Self::NoProfile => Code::Config,
         }
     }
@@ -111,7 +115,9 @@ impl FileError {
             | Self::Account(AccountError::Refused { .. }) => {
                 "log in again: hytale-entrypoint login"
             }
-            Self::Create(_) | Self::Account(_) => "check the network; a later try may succeed",
+            Self::Create(_) | Self::Account(_) | Self::Stopped => {
+                "check the network; a later try may succeed"
+            }
         }
     }
 }
@@ -189,9 +195,7 @@ impl Pool<'_> {
             return Ok(selected);
         }
         let http = Http::to(&self.config.credentials.account_data_url)?;
-        let token = access.token().await?;
-        let attempt = async || accounts::profiles(&http, &token, self.policy.left(ATTEMPT)).await;
-        let profiles = self.policy.run(self.stop, attempt).await?;
+        let profiles = access.profiles(&http).await?;
         match profiles.as_slice() {
             [] => Err(FileError::NoProfile),
             [only] => {
@@ -214,6 +218,9 @@ impl Pool<'_> {
             self.policy.run(self.stop, attempt).await
         };
         let token = access.token().await?;
+        if self.stop.is_requested() {
+            return Err(FileError::Stopped);
+        }
         match create(&token).await {
             // It looked good, and was revoked: once, another one is tried.
             Err(CreateError::AccessToken { .. }) if !self.stop.is_requested() => {

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use hytale_emulator::{Emulator, Mint, Options, TokenPair};
 use tempfile::TempDir;
 
+use super::not_tried;
 use super::running::{Finished, Running};
 
 pub struct World {
@@ -193,6 +194,18 @@ impl Start {
     /// Has a shell do something first, and then become the entrypoint.
     pub fn after(self, script: &str) -> Self {
         self.under("sh", ["-c", &format!("{script}\nexec \"$@\""), "sh"])
+    }
+
+    /// Has it started with a signal blocked or ignored in a way that no shell knows, but the `env` of GNU.
+    pub fn under_env(self, option: &str) -> Option<Self> {
+        let tried = Command::new("env").args([option, "true"]).output();
+        if tried.is_ok_and(|output| output.status.success()) {
+            return Some(self.under("env", [option]));
+        }
+        not_tried(&format!(
+            "`env {option}`, which coreutils have from 8.31 on"
+        ));
+        None
     }
 
     /// The stand-in for the real server, on a real JVM.

@@ -28,9 +28,7 @@ pub async fn tokens(http: &Http, screen: &Screen, stop: &Stop) -> Result<Tokens,
     };
     let device = policy.run(stop, async || oauth::begin(http).await).await?;
     show(&device, screen);
-    let tokens = wait(http, &device, screen).await;
-    screen.change("");
-    tokens
+    wait(http, &device, screen).await
 }
 
 fn show(device: &Device, screen: &Screen) {
@@ -76,8 +74,7 @@ async fn wait(http: &Http, device: &Device, screen: &Screen) -> Result<Tokens, C
             Err(error) if error.is_transient() => {
                 interval = interval.max(error.retry_after().unwrap_or_default());
                 if !in_trouble {
-                    screen.change("");
-                    screen.say(format_args!("{error}; still waiting"));
+                    screen.say_foreign("", &format!("{error}; still waiting"));
                 }
                 in_trouble = true;
             }

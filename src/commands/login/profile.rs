@@ -43,23 +43,43 @@ pub async fn choose(
     let chosen = match profiles.as_slice() {
         [] => {
             screen.say("The account has no profile yet: make one in the game.");
-            return Ok(SELECT);
+            None
         }
-        [only] => only,
+        [only] => Some(only),
         _ => {
             list(&profiles, screen);
-            match ask(&profiles, screen).await {
-                Some(profile) => profile,
-                None => return Ok(SELECT),
+            let answer = ask(&profiles, screen).await;
+            if let (None, Some(names)) = (answer, still_selected(store, &profiles)?) {
+                screen.say_foreign("Profile: ", &names);
+                return Ok(RUN);
             }
+            answer
         }
     };
     let locked = store.lock(Instant::now() + LOCK_TIMEOUT).await?;
     let mut credentials = locked.read()?;
-    credentials.select(&[chosen.uuid]);
+    credentials.select(chosen.map(|profile| profile.uuid).as_slice());
     locked.write(&credentials)?;
-    screen.say_foreign("Profile: ", &chosen.username);
-    Ok(RUN)
+    match chosen {
+        Some(profile) => {
+            screen.say_foreign("Profile: ", &profile.username);
+            Ok(RUN)
+        }
+        None => Ok(SELECT),
+    }
+}
+
+/// The names of the profiles that were selected before, if they are all of this account.
+fn still_selected(store: &Store, profiles: &[Profile]) -> Result<Option<String>, CommandError> {
+    let selected = store.read()?.profiles();
+    let name = |uuid: &Uuid| {
+        let profile = profiles.iter().find(|profile| profile.uuid == *uuid)?;
+        Some(profile.username.as_str())
+    };
+    let names: Option<Vec<&str>> = selected.iter().map(name).collect();
+    Ok(names
+        .filter(|names| !names.is_empty())
+        .map(|names| names.join(", ")))
 }
 
 fn list(profiles: &[Profile], screen: &Screen) {
@@ -78,6 +98,7 @@ async fn ask<'a>(profiles: &'a [Profile], screen: &Screen) -> Option<&'a Profile
     loop {
         screen.ask("Which one (number, name or UUID)? ");
         let line = tokio::task::spawn_blocking(read_line).await.ok()??;
+        screen.answered();
         let word = line.trim();
         let by_number = word
             .parse::<usize>()

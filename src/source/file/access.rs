@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::FileError;
 use crate::credentials::Credentials;
 use crate::credentials::store::{Locked, Store};
+use crate::hytale::accounts::{self, AccountError, Profile};
 use crate::hytale::http::Http;
 use crate::hytale::oauth;
 use crate::hytale::retry::Policy;
@@ -19,6 +20,9 @@ use crate::stop::Stop;
 
 /// An access token is used while more than this is left of it.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// How long the account service may take for one answer.
+const ATTEMPT: Duration = Duration::from_secs(30);
 
 /// The way to an access token.
 pub struct Access<'a> {
@@ -82,6 +86,23 @@ impl<'a> Access<'a> {
         self.renew(Some(refused)).await
     }
 
+    /// The account's profiles.
+    pub async fn profiles(&mut self, http: &Http) -> Result<Vec<Profile>, FileError> {
+        let list = async |token: &Secret| {
+            let attempt = async || accounts::profiles(http, token, self.policy.left(ATTEMPT)).await;
+            self.policy.run(self.stop, attempt).await
+        };
+        let token = self.token().await?;
+        match list(&token).await {
+            // It looked good, and was revoked: once, another one is tried.
+            Err(AccountError::Refused { .. }) if !self.stop.is_requested() => {
+                let token = self.instead_of(&token).await?;
+                Ok(list(&token).await?)
+            }
+            listed => Ok(listed?),
+        }
+    }
+
     /// Notes the account's only profile, which saves the next start a request.
     pub async fn remember(&mut self, profile: Uuid) {
         let noted = async {
@@ -96,7 +117,10 @@ impl<'a> Access<'a> {
     }
 
     async fn renew(&mut self, refused: Option<&Secret>) -> Result<Secret, FileError> {
-        let locked = self.store.lock(self.policy.deadline).await?;
+        let locked = tokio::select! {
+            locked = self.store.lock(self.policy.deadline) => locked?,
+            () = self.stop.requested() => return Err(FileError::Stopped),
+        };
         // Whoever held the lock before us may have done it for us.
         self.credentials = locked.read()?;
         if let Some(token) = usable(&self.credentials, refused) {
@@ -111,7 +135,8 @@ impl<'a> Access<'a> {
         };
         let http = Http::to(self.oauth_url)?;
         // What cannot be written now cannot be written afterwards, and then the refresh token would be spent.
-        locked.write(&self.credentials)?;
+        // And nothing is left to be done between the answer and the disk.
+        let pen = locked.pen()?;
         let _uncut = self.stop.uncut();
         debug!("refreshing the access token");
         let attempt =
@@ -119,7 +144,7 @@ impl<'a> Access<'a> {
         let tokens = self.policy.run(self.stop, attempt).await?;
         self.credentials
             .renew(&tokens.access, tokens.refresh.as_ref(), tokens.expires_at);
-        locked.write(&self.credentials)?;
+        pen.write(&self.credentials)?;
         Ok(tokens.access)
     }
 }

@@ -1,0 +1,73 @@
+//! What only a machine can be: its hardware id, a folder that cannot be written, a disk that is full. Root gets
+//! a machine that is so, in a mount namespace of its own; others hear what was not tried.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::unistd::geteuid;
+
+use super::world::Start;
+
+/// Where a machine id may stand, as everybody reads it.
+const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+
+/// Whether mounts can be made that nobody else sees.
+pub fn has_namespaces() -> bool {
+    let unshare = Command::new("unshare")
+        .args(["-m", "true"])
+        .stderr(Stdio::null())
+        .status();
+    geteuid().is_root() && unshare.is_ok_and(|status| status.success())
+}
+
+/// This machine's hardware id, if it comes from a machine id: 32 hexadecimal digits, then written with dashes.
+pub fn hardware_id() -> Option<String> {
+    MACHINE_IDS.iter().find_map(|path| {
+        let id = fs::read_to_string(path).ok()?.trim().to_lowercase();
+        let right = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        right.then(|| [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-"))
+    })
+}
+
+/// The shell commands that give a machine this file as each of its ids, where it has one to be covered.
+pub fn with_machine_id(file: &Path) -> String {
+    let file = file.display();
+    let ids = MACHINE_IDS.iter().copied();
+    ids.chain(["/sys/class/dmi/id/product_uuid"])
+        .filter(|id| Path::new(id).exists())
+        .map(|id| format!("mount --bind '{file}' {id}\n"))
+        .collect()
+}
+
+impl Start {
+    /// In a mount namespace of its own, prepared by shell commands. It is the same process all along, so it
+    /// hears the signals. Nothing is found by its name alone when `path` is empty.
+    #[must_use]
+    pub fn in_namespace(self, prepare: &str, path: &str) -> Self {
+        self.around(&format!(
+            "{prepare}\nPATH='{path}'; export PATH; exec \"$@\""
+        ))
+    }
+
+    /// The same for a script that looks around there afterwards: `"$@"` is the entrypoint.
+    #[must_use]
+    pub fn around(mut self, script: &str) -> Self {
+        let inner = self.command();
+        let mut outer = Command::new("unshare");
+        outer
+            .args(["-m", "sh", "-e", "-c", script, "sh"])
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .env_clear()
+            .stdin(Stdio::null());
+        for (name, value) in inner.get_envs() {
+            outer.env(name, value.unwrap_or_default());
+        }
+        if let Some(folder) = inner.get_current_dir() {
+            outer.current_dir(folder);
+        }
+        *inner = outer;
+        self
+    }
+}
