@@ -25,7 +25,7 @@ fn the_file_is_removed_and_nothing_else() {
     assert_eq!(
         finished.stdout,
         format!(
-            "Removed {}. The login itself ends by itself, 30 days after its last use.\n",
+            "Removed {}. At Hytale the login ends by itself, 30 days after its last use.\n",
             world.auth_file().display()
         )
     );
@@ -106,7 +106,7 @@ fn several_files_are_removed_together() {
     let said: Vec<_> = finished.stdout.lines().collect();
     let removed = |path: &std::path::Path| {
         format!(
-            "Removed {}. The login itself ends by itself, 30 days after its last use.",
+            "Removed {}. At Hytale the login ends by itself, 30 days after its last use.",
             path.display()
         )
     };

@@ -23,7 +23,7 @@ pub async fn logout(account: &Account) -> Result<(), CommandError> {
         let locked = store.lock(Instant::now() + LOCK_TIMEOUT).await?;
         locked.forget()?;
         screen.say(format_args!(
-            "Removed {}. The login itself ends by itself, 30 days after its last use.",
+            "Removed {}. At Hytale the login ends by itself, 30 days after its last use.",
             store.path().display()
         ));
     }

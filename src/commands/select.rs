@@ -68,13 +68,14 @@ async fn profiles(
 }
 
 fn resolve(profiles: &[Profile], words: &[String]) -> Result<Vec<Uuid>, CommandError> {
+    let named = |profile: &Profile| format!("{} ({})", printable(&profile.username), profile.uuid);
+    let there: Vec<_> = profiles.iter().map(named).collect();
     let unknown = |word: &String| CommandError::UnknownProfile {
         name: word.clone(),
-        there: profiles
-            .iter()
-            .map(|profile| format!("{} ({})", printable(&profile.username), profile.uuid))
-            .collect::<Vec<_>>()
-            .join(", "),
+        there: match there.is_empty() {
+            true => "none".to_owned(),
+            false => there.join(", "),
+        },
     };
     words
         .iter()

@@ -39,6 +39,7 @@ pub async fn session<'a>(
         opened = &mut opening => opened,
         signal = signals.ending() => {
             stop.request();
+            info!("{} came before the server was started: only what is under way is finished", name(signal));
             return Err(stopped(signal, last_answer(opening, config.session.release_after, &stop).await).await);
         }
     };
@@ -71,7 +72,6 @@ async fn last_answer<T>(
 
 /// A session that arrives after the signal is not for us any more.
 async fn stopped(signal: c_int, answer: Option<Result<Session<'_>, Error>>) -> Error {
-    info!("{} came before the server was started", name(signal));
     match answer {
         Some(Ok(session)) => session.release().await,
         Some(Err(_)) => {}

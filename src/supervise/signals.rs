@@ -6,6 +6,7 @@ use std::time::Duration;
 use nix::libc::{self, c_int};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::unistd::getpid;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 
@@ -72,9 +73,11 @@ impl Signals {
     /// The next signal that would end a process which does nothing about it.
     pub async fn ending(&mut self) -> c_int {
         loop {
-            let signal = self.next().await;
-            if is_ending(signal) {
-                return signal;
+            match self.next().await {
+                // Ctrl-Z: it is blocked, so we do ourselves what it would have done.
+                libc::SIGTSTP => drop(sys::kill(getpid(), libc::SIGSTOP)),
+                signal if is_ending(signal) => return signal,
+                _ => {}
             }
         }
     }

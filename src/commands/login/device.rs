@@ -54,9 +54,11 @@ fn show(device: &Device, screen: &Screen) {
 async fn wait(http: &Http, device: &Device, screen: &Screen) -> Result<Tokens, CommandError> {
     let expires = Instant::now() + Duration::from_secs(device.expires_in.min(24 * 3600));
     let mut interval = Duration::from_secs(device.interval.clamp(1, 3600));
+    let mut asked_to_wait = Duration::ZERO;
     let mut in_trouble = false;
     loop {
-        pause(interval, expires, screen).await;
+        pause(interval.max(asked_to_wait), expires, screen).await;
+        asked_to_wait = Duration::ZERO;
         if Instant::now() >= expires {
             return Err(CommandError::CodeExpired);
         }
@@ -72,7 +74,7 @@ async fn wait(http: &Http, device: &Device, screen: &Screen) -> Result<Tokens, C
             Ok(Poll::Expired) => return Err(CommandError::CodeExpired),
             // The person may finish all the same, so we go on for as long as the code is good.
             Err(error) if error.is_transient() => {
-                interval = interval.max(error.retry_after().unwrap_or_default());
+                asked_to_wait = error.retry_after().unwrap_or_default();
                 if !in_trouble {
                     screen.say_foreign("", &format!("{error}; still waiting"));
                 }
