@@ -21,9 +21,14 @@ impl Unfinished {
     /// # Errors
     /// When the folder cannot be written.
     pub fn create(folder: &Path) -> io::Result<Self> {
-        let file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
-        file.as_file().lock()?;
-        Ok(Self(file))
+        loop {
+            let file = Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+            file.as_file().lock()?;
+            // Before the lock it looked like one that a killed process has left, and may have been taken away.
+            if file.as_file().metadata()?.nlink() > 0 {
+                return Ok(Self(file));
+            }
+        }
     }
 
     /// Takes room on the disk before it is needed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use crate::config::session::{Refresh, Release, Session as Config};
@@ -16,7 +16,7 @@ use crate::exit::Code;
 use crate::hytale::TokenPair;
 use crate::hytale::http::Http;
 use crate::hytale::jwt::{self, TokenError};
-use crate::hytale::sessions::{self, ReleaseError, Released};
+use crate::hytale::sessions::{self, ReleaseError, Released, Tries};
 use crate::lease::{Blank, Lease, Record, StateDir, Taken};
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -77,9 +77,12 @@ struct Ours {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Good,
-    /// The server holds the only token that frees the slot.
+    /// Not any more, or we never learnt what became of it: the server may hold the only token that frees the slot.
     Superseded,
 }
+
+/// How long before its expiry the server renews a token, and tells nobody.
+const SERVER_RENEWS: Duration = Duration::from_secs(5 * 60);
 
 impl<'a> Sessions<'a> {
     pub fn new(config: &'a Config) -> Self {
@@ -119,11 +122,11 @@ impl<'a> Sessions<'a> {
             standing: Standing::Good,
         };
         if let Some(state) = &self.state {
+            ours.take_over(state, &tokens.session.fingerprint());
             if state.was_released(&tokens.session) {
                 drop(ours.lease.map(Lease::discard));
                 return Err(SessionError::Released);
             }
-            ours.take_over(state, &tokens.session.fingerprint());
         }
         debug!("session open until {expires_at}");
         Ok(Session {
@@ -177,6 +180,12 @@ impl Ours {
         }
     }
 
+    /// Whether the server may have a newer token than we have.
+    fn may_be_superseded(&self) -> bool {
+        let server_has_renewed = Timestamp::now() + SERVER_RENEWS >= self.expires_at;
+        self.standing == Standing::Superseded || server_has_renewed
+    }
+
     fn renew(&mut self, token: Secret, expires_at: Timestamp) {
         if let Some(lease) = &mut self.lease {
             // On disk before the old one is forgotten.
@@ -208,9 +217,10 @@ impl Session<'_> {
             self.trail(stopping).await;
         }
         stopping.requested().await;
+        let since_stop = stopping.since().unwrap_or_else(Instant::now);
         tokio::select! {
             () = gone.requested() => {}
-            () = sleep(self.config.release_after) => {
+            () = sleep_until(since_stop + self.config.release_after) => {
                 info!("the server is still stopping; its session is released meanwhile");
             }
         }
@@ -224,9 +234,9 @@ impl Session<'_> {
             return;
         }
         let ours = self.ours.into_inner();
-        match free(&self.config.sessions_url, &ours.token).await {
+        match free(&self.config.sessions_url, &ours.token, Tries::AFew).await {
             Ok(Released::Freed) => info!("session released"),
-            Ok(Released::AlreadyGone) if ours.standing == Standing::Superseded => warn!(
+            Ok(Released::AlreadyGone) if ours.may_be_superseded() => warn!(
                 "the session service takes our token no more, and the server's is not ours to know: unless the \
                  server freed the slot, it stays taken for up to an hour"
             ),
@@ -245,7 +255,11 @@ impl Session<'_> {
     }
 }
 
-async fn free(sessions_url: &reqwest::Url, token: &Secret) -> Result<Released, ReleaseError> {
+async fn free(
+    sessions_url: &reqwest::Url,
+    token: &Secret,
+    tries: Tries,
+) -> Result<Released, ReleaseError> {
     let http = Http::to(sessions_url)?;
-    sessions::release(&http, token).await
+    sessions::release(&http, token, tries).await
 }

@@ -4,15 +4,24 @@
 //! condition with a deadline.
 
 pub mod account;
+pub mod conditions;
 pub mod credentials;
+pub mod crowd;
+pub mod kills;
+pub mod leases;
 pub mod machine;
 pub mod processes;
 pub mod running;
+pub mod servers;
+pub mod short_lived;
 pub mod terminal;
+pub mod tracer;
 pub mod world;
 
 pub use account::quick;
+pub use kills::Kills;
 pub use running::{Finished, Running};
+pub use servers::Gate;
 pub use terminal::Terminal;
 pub use world::{Start, World, stand_in_jar};
 

@@ -190,19 +190,32 @@ impl Transient for ReleaseError {
     }
 }
 
-/// Frees the slot of the session that `token` belongs to, with a few quick retries.
+/// How hard a release is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tries {
+    /// As often as fits into five seconds.
+    AFew,
+    /// One attempt, where others have just failed.
+    One,
+}
+
+/// Frees the slot of the session that `token` belongs to.
 ///
 /// # Errors
-/// When five seconds brought no answer that settles it.
-pub async fn release(http: &Http, token: &Secret) -> Result<Released, ReleaseError> {
+/// When no answer came that settles it.
+pub async fn release(http: &Http, token: &Secret, tries: Tries) -> Result<Released, ReleaseError> {
     let policy = Policy {
         deadline: Instant::now() + RELEASE_TIMEOUT,
         first_wait: Duration::from_millis(250),
         longest_wait: Duration::from_secs(1),
     };
     // A second stop signal changes nothing: five seconds are less than anybody's grace period.
+    let stop = Stop::new();
+    if tries == Tries::One {
+        stop.request();
+    }
     policy
-        .run(&Stop::new(), async || {
+        .run(&stop, async || {
             let request = Request {
                 method: Method::DELETE,
                 path: "/game-session",

@@ -9,6 +9,9 @@ use super::{Lease, Record, StateDir, VERSION};
 use crate::atomic::UNFINISHED;
 use crate::secret;
 
+/// How the names of leases end that cannot be read.
+const DAMAGED: &str = ".damaged";
+
 /// A lease as it was found.
 #[derive(Debug)]
 pub struct Found {
@@ -162,7 +165,7 @@ impl Leftover {
 
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let mut aside = path.to_owned().into_os_string();
-    aside.push(".damaged");
+    aside.push(DAMAGED);
     fs::rename(path, &aside)?;
     Ok(aside.into())
 }
@@ -185,8 +188,8 @@ fn read(path: &Path) -> Option<Record> {
 }
 
 fn is_unfinished(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default();
-    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(UNFINISHED.as_bytes()) && !name.ends_with(DAMAGED.as_bytes())
 }
 
 /// Whether a file still has this name: a lease is replaced when its token is renewed.

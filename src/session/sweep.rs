@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::free;
 use crate::config::values::HYTALE_URL;
-use crate::hytale::sessions::Released;
+use crate::hytale::sessions::{Released, Tries};
 use crate::lease::{Leftover, StateDir, Taken};
 
 /// What a sweep came to.
@@ -32,10 +32,6 @@ pub async fn sweep(state: StateDir, about_to_be_used: Vec<String>) -> Swept {
     };
     for leftover in leftovers {
         one(leftover, &mut swept).await;
-        if swept.left > 0 {
-            // The service is not to be had; the others wait with this one.
-            break;
-        }
     }
     swept
 }
@@ -55,7 +51,12 @@ async fn one(leftover: Leftover, swept: &mut Swept) {
         return;
     };
     let source = &lease.record().source;
-    match free(&url, &lease.record().session_token).await {
+    // Where the service has just failed, the others get their chance, and no more than that.
+    let tries = match swept.left {
+        0 => Tries::AFew,
+        _ => Tries::One,
+    };
+    match free(&url, &lease.record().session_token, tries).await {
         Ok(Released::Freed) => {
             info!("freed a session that a killed process had left, source {source}")
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::{Session, Standing};
 use crate::hytale::http::Http;
 use crate::hytale::jwt;
-use crate::hytale::retry::{Policy, Transient};
+use crate::hytale::retry::Policy;
 use crate::hytale::sessions::{self, CreateError};
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -37,14 +37,11 @@ impl Session<'_> {
             }
             match self.renewed(stopping).await {
                 Ok(()) => debug!("session token renewed"),
-                Err(error) if error.is_transient() => {
-                    warn!("cannot renew the session token: {error}");
-                    return;
-                }
                 Err(error) => {
                     info!(
                         "the session token is not renewed: {error}; the server goes on with its own"
                     );
+                    // Refused; or renewed, and the answer that brings the new one was lost.
                     self.ours.borrow_mut().standing = Standing::Superseded;
                     return;
                 }
