@@ -48,7 +48,7 @@ impl LaunchError {
         match self {
             Self::NotFound(_) => "check the name and PATH, or give the launcher with --java",
             Self::CannotExecute { .. } => {
-                "check that it is a program for this machine and may be executed"
+                "check that it is a program for this machine, or a script with #!, and may be executed"
             }
             Self::Jar { .. } => "start in the server's folder, or give the jar with --jar",
             Self::Argfile(_) => "use --pass-tokens env",

@@ -231,7 +231,7 @@ fn under_the_trail_the_server_lives_well_whatever_the_service_is_like() {
         }
     }
     let count = cases.len();
-    let freed = each(cases, 12, |&case| usize::from(lives_well(case)));
+    let freed = each(cases, 8, |&case| usize::from(lives_well(case)));
     let freed: usize = freed.into_iter().sum();
     say(&format!(
         "unknowns, trail: {count} combinations; {freed} slots freed, {} that only the server could have freed",
@@ -246,7 +246,7 @@ fn lives_well(case: Trail) -> bool {
         old_token,
         ..
     } = case.behaviour;
-    let world = World::short_lived(case.behaviour);
+    let world = World::short_lived_under_a_jvm(case.behaviour);
     let mut start = world.run_short_lived().args(["--log-level", "debug"]);
     if case.server_renews {
         start = start.env("HYTALE_STAND_IN_REFRESH_AFTER", "0");
