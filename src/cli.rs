@@ -1,6 +1,11 @@
 //! What may be typed: every flag and word of `--help`. Nothing here is checked beyond its shape, and no
 //! variable is read; `config.rs` turns both into one checked configuration.
 
+#![expect(
+    rustdoc::bare_urls,
+    reason = "the comments are the words of --help, for a terminal"
+)]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
