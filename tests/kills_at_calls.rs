@@ -254,9 +254,8 @@ fn killed_at_any_call_of_a_renewal_it_leaves_nothing_that_the_next_start_does_no
         return;
     }
     let mut points = calls_of_a_renewal();
-    if !long() {
-        points.retain(|(name, _)| CHANGES.iter().any(|call| call.trim_matches('?') == name));
-    }
+    // Which of the calls that only wait comes when differs from life to life.
+    points.retain(|(name, _)| CHANGES.iter().any(|call| call.trim_matches('?') == name));
     // Most of such a life is waiting for its time to come.
     let accounts = each(points, 24, |(call, nth)| {
         let world = World::short_lived(Behaviour::default());
