@@ -27,6 +27,13 @@ pub enum Command {
     #[command(after_help = RUN_AFTER_HELP)]
     Run(Box<RunArgs>),
 
+    /// Ask whether the server is ready: for HEALTHCHECK and probes
+    #[command(after_help = "Exit codes: 0 when the server is ready, else 1.")]
+    Health {
+        #[command(flatten)]
+        shared: Box<SharedArgs>,
+    },
+
     #[command(flatten)]
     Account(AccountCommand),
 }
@@ -89,7 +96,8 @@ Exit codes: the server's own, 128+n when signal n ended it, or
    64  a flag or variable is wrong           75  no session slot free
    66  a file is missing or unreadable       77  credentials or tokens refused or expired
    69  no source answered in time            78  nothing configured, or no key fits
-   70  a bug in the wrapper            126, 127  the command cannot be executed, is not found";
+   70  a bug in the wrapper            126, 127  the command cannot be executed, is not found
+  124  --ready-timeout passed";
 
 /// Every option is text here: `config.rs` can then name the flag or the variable in the same words.
 #[derive(Args, Debug, Default)]
@@ -163,6 +171,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "PATH", help_heading = "Server")]
     pub jar: Option<String>,
 
+    /// Who the server runs as, by name or number; the credentials stay ours. Needs root
+    /// [env: HYTALE_ENTRYPOINT_USER] [default: unchanged]
+    #[arg(long, value_name = "USER[:GROUP]", help_heading = "Server")]
+    pub user: Option<String>,
+
     /// Who gets a forwarded signal: the server's process group, or the server alone
     /// [env: HYTALE_ENTRYPOINT_SIGNAL_SCOPE] [default: group]
     #[arg(long, value_name = "group|child", help_heading = "Server")]
@@ -177,6 +190,26 @@ pub struct RunArgs {
     /// [env: HYTALE_ENTRYPOINT_SUCCESS_EXIT] [default: none]
     #[arg(long, value_name = "CODE[,CODE...]", help_heading = "Server")]
     pub success_exit: Option<String>,
+
+    /// Whether to read along what the server writes to stdout: auto (unless that is a terminal) or off
+    /// [env: HYTALE_ENTRYPOINT_WATCH_OUTPUT] [default: auto]
+    #[arg(long, value_name = "auto|off", help_heading = "Readiness")]
+    pub watch_output: Option<String>,
+
+    /// What the server writes when it is ready [env: HYTALE_ENTRYPOINT_READY_LINE]
+    /// [default: Hytale Server Booted!]
+    #[arg(long, value_name = "TEXT", help_heading = "Readiness")]
+    pub ready_line: Option<String>,
+
+    /// Stop the server once it is ready, and end with 0: a smoke test
+    /// [env: HYTALE_ENTRYPOINT_UNTIL_READY] [default: off]
+    #[arg(long, help_heading = "Readiness")]
+    pub until_ready: bool,
+
+    /// How long --until-ready waits for that; then the exit code is 124
+    /// [env: HYTALE_ENTRYPOINT_READY_TIMEOUT] [default: 5m]
+    #[arg(long, value_name = "DURATION", help_heading = "Readiness")]
+    pub ready_timeout: Option<String>,
 
     /// Whether to free the session slot when the server is gone: always or never
     /// [env: HYTALE_ENTRYPOINT_RELEASE] [default: always]
@@ -240,6 +273,12 @@ pub struct SharedArgs {
     #[arg(long, value_name = "URL", help_heading = "Session")]
     pub sessions_url: Option<String>,
 
+    /// File that says how the server is, for hytale-entrypoint health [env: HYTALE_ENTRYPOINT_STATUS_FILE]
+    /// [default: status.json in $RUNTIME_DIRECTORY, else in hytale-entrypoint in /run for root, else in
+    /// $XDG_RUNTIME_DIR, else in /tmp/hytale-entrypoint-UID]
+    #[arg(long, value_name = "FILE", help_heading = "Readiness")]
+    pub status_file: Option<String>,
+
     /// text or json, on stderr [env: HYTALE_ENTRYPOINT_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT", help_heading = "Log")]
     pub log_format: Option<String>,
@@ -253,6 +292,7 @@ impl Command {
     pub fn shared(&self) -> &SharedArgs {
         match self {
             Self::Run(run) => &run.shared,
+            Self::Health { shared } => shared,
             Self::Account(command) => command.shared(),
         }
     }

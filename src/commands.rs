@@ -1,5 +1,6 @@
 //! The commands about credentials, one file each, and why they end without doing their job.
 
+mod health;
 mod import;
 mod login;
 mod logout;
@@ -24,6 +25,7 @@ use crate::hytale::oauth::OAuthError;
 use crate::source::file::FileError;
 use crate::stop::Stop;
 use crate::supervise::signals::{self, Signals};
+pub use health::health;
 use status::Form;
 
 #[derive(Debug, Error)]

@@ -4,10 +4,14 @@
 pub mod command;
 pub mod credentials;
 pub mod read;
+pub mod readiness;
 pub mod server;
 pub mod session;
 pub mod tokens;
 pub mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use tracing::Level;
 
@@ -22,6 +26,8 @@ pub struct Run {
     pub tokens: tokens::Tokens,
     pub session: session::Session,
     pub server: server::Server,
+    pub readiness: readiness::Readiness,
+    pub status_file: PathBuf,
     /// Codes of the server that become 0.
     pub success_exit: Vec<u8>,
 }
@@ -31,7 +37,7 @@ pub struct Run {
 pub struct Account {
     pub credentials: credentials::Credentials,
     /// `None` where not even a default can be found: not root, and no `HOME`.
-    pub state_dir: Option<std::path::PathBuf>,
+    pub state_dir: Option<PathBuf>,
 }
 
 /// # Errors
@@ -44,6 +50,17 @@ pub fn account(args: &SharedArgs, environment: &impl Environment) -> Result<Acco
     })
 }
 
+/// Where `health` looks.
+///
+/// # Errors
+/// When a variable is not UTF-8.
+pub fn status_file(
+    args: &SharedArgs,
+    environment: &impl Environment,
+) -> Result<PathBuf, UsageError> {
+    readiness::status_file(args, &Reader(environment))
+}
+
 /// # Errors
 /// For the first flag or variable that cannot be used.
 pub fn run(args: &RunArgs, environment: &impl Environment) -> Result<Run, UsageError> {
@@ -53,10 +70,18 @@ pub fn run(args: &RunArgs, environment: &impl Environment) -> Result<Run, UsageE
         typed: args.success_exit.as_ref(),
         variable: "HYTALE_ENTRYPOINT_SUCCESS_EXIT",
     };
+    let readiness = readiness::read(args, &reader)?;
+    let mut server = server::read(args, &reader)?;
+    if readiness.until_ready.is_some() {
+        // Nobody waits for a smoke test that does not end, and there is no world to lose.
+        server.stop_timeout.get_or_insert(Duration::from_secs(60));
+    }
     Ok(Run {
         tokens: tokens::read(args, &reader)?,
         session: session::read(args, &reader)?,
-        server: server::read(args, &reader)?,
+        server,
+        readiness,
+        status_file: readiness::status_file(&args.shared, &reader)?,
         success_exit: reader
             .parse(&success_exit, &EXIT_CODES)?
             .unwrap_or_default(),

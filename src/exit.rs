@@ -25,6 +25,8 @@ pub enum Code {
     Refused = 77,
     /// `EX_CONFIG`: nothing is configured, or what is configured contradicts itself.
     Config = 78,
+    /// `--ready-timeout` has passed (the code of timeout(1)).
+    NotReady = 124,
     /// The command is there and cannot be executed (the shells' code).
     CannotExecute = 126,
     /// The command is not there (the shells' code).
@@ -59,6 +61,21 @@ impl Ended {
             Self::Signaled(signal) => after_signal(signal),
         }
     }
+}
+
+/// What the server means by a code of its own (as seen of builds up to spring 2026).
+pub fn meaning(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "a crash",
+        2 => "authentication failed",
+        3 => "world generation failed",
+        5 => "a required plugin is missing",
+        6 => "validation failed",
+        7 => "assets are missing",
+        8 => "it wants a restart for an update",
+        9 => "a mod failed",
+        _ => return None,
+    })
 }
 
 /// 128+n, which fits: the highest signal is 64.

@@ -18,6 +18,7 @@ mod exit;
 mod hytale;
 mod lease;
 mod log;
+mod ready;
 mod run;
 mod secret;
 mod server;
@@ -77,7 +78,12 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
         match command {
             Command::Run(args) => {
                 let config = config::run(&args, &environment)?;
-                run::run(&config, &mut signals).await
+                let ended = run::run(&config, &mut signals).await;
+                ended.inspect_err(|error| ready::last_words(&error.to_string()))
+            }
+            Command::Health { shared } => {
+                let file = config::status_file(&shared, &environment)?;
+                Ok(commands::health(&file))
             }
             Command::Account(command) => {
                 let account = config::account(command.shared(), &environment)?;

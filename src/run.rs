@@ -7,13 +7,15 @@ use tracing::info;
 
 use crate::config::Run;
 use crate::error::Error;
-use crate::exit::Ended;
+use crate::exit::{self, Code, Ended};
 use crate::hytale::TokenPair;
+use crate::ready::{Announcer, last_words};
 use crate::server::Launch;
 use crate::session::Session;
 use crate::stop::Stop;
+use crate::supervise::output::Output;
 use crate::supervise::signals::{self, Signals};
-use crate::supervise::{adopt_orphans, supervise};
+use crate::supervise::{Served, adopt_orphans, supervise};
 
 /// Starts a server and looks after it until it has ended. The result is the exit code.
 ///
@@ -22,22 +24,25 @@ use crate::supervise::{adopt_orphans, supervise};
 pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
     adopt_orphans();
     let launch = Launch::look_up(&config.server)?;
-    let session = open::session(config, signals).await?;
+    let announcer = Announcer::new(&config.status_file);
+    let session = open::session(config, signals, &announcer).await?;
     let tokens = session.as_ref().map(Session::tokens).cloned();
     let (stopping, gone) = (Stop::new(), Stop::new());
     let serving = async {
-        let ended = serve(config, launch, tokens, signals, &stopping).await;
+        let served = serve(config, launch, tokens, signals, &stopping, &announcer).await;
         stopping.request();
         gone.request();
-        ended
+        let (served, output) = served?;
+        pass_on(output, signals).await;
+        Ok(served)
     };
     let keeping = async {
         if let Some(session) = session {
-            session.keep(&stopping, &gone).await;
+            session.keep(&stopping, &gone, &announcer).await;
         }
     };
-    let (ended, ()) = tokio::join!(serving, keeping);
-    ended.map(|ended| exit_code(config, ended))
+    let (served, ()) = tokio::join!(serving, keeping);
+    served.map(|served| exit_code(config, served))
 }
 
 async fn serve(
@@ -46,23 +51,44 @@ async fn serve(
     tokens: Option<TokenPair>,
     signals: &mut Signals,
     stopping: &Stop,
-) -> Result<Ended, Error> {
+    announcer: &Announcer,
+) -> Result<(Served, Option<Output>), Error> {
     if let Some(signal) = signals.ending_now() {
         return Err(Error::Stopped(signal));
     }
-    let server = launch.start(tokens)?;
-    let ended = supervise(server, &config.server, signals, stopping).await;
-    match ended {
-        Ended::Exited(code) => info!("the server ended with code {code}"),
-        Ended::Signaled(signal) => info!("{} ended the server", signals::name(signal)),
-    }
-    Ok(ended)
+    let (server, mut output) = launch.start(tokens, &config.readiness)?;
+    let served = supervise(server, &mut output, config, signals, stopping, announcer).await;
+    let end = match served.ended {
+        Ended::Exited(code) => match exit::meaning(code) {
+            Some(meaning) => format!("the server ended with code {code} ({meaning})"),
+            None => format!("the server ended with code {code}"),
+        },
+        Ended::Signaled(signal) => format!("{} ended the server", signals::name(signal)),
+    };
+    info!("{end}");
+    last_words(&end);
+    Ok((served, output))
 }
 
-fn exit_code(config: &Run, ended: Ended) -> u8 {
-    let code = ended.code();
-    match config.success_exit.contains(&code) {
-        true => 0,
-        false => code,
+/// What the server wrote at last reaches its reader, however slow that is, unless somebody wants us to end now.
+async fn pass_on(output: Option<Output>, signals: &mut Signals) {
+    if let Some(output) = output {
+        tokio::select! {
+            () = output.finish() => {}
+            _ = signals.ending() => {}
+        }
+    }
+}
+
+fn exit_code(config: &Run, served: Served) -> u8 {
+    let code = match served.ended.code() {
+        code if config.success_exit.contains(&code) => 0,
+        code => code,
+    };
+    match config.readiness.until_ready {
+        None => code,
+        Some(_) if served.gave_up => Code::NotReady as u8,
+        Some(_) if served.was_ready => 0,
+        Some(_) => code.max(1),
     }
 }

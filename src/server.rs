@@ -4,22 +4,26 @@ mod argfile;
 mod environment;
 mod program;
 mod second_session;
+mod user;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
-use std::os::fd::AsRawFd;
+use std::io::{self, IsTerminal, stdout};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 use thiserror::Error;
 use tracing::debug;
 
+use crate::config::readiness::{Readiness, Watch};
 use crate::config::server::{PassTokens, Server as Config};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
 use crate::supervise::Child;
+use crate::supervise::output::Output;
 use crate::supervise::terminal::Terminal;
-use crate::sys::{self, ChildSetup, Image};
+use crate::sys::{self, ChildSetup, Image, SpawnError};
+use user::{User, UserError};
 
 /// Why the server cannot be started.
 #[derive(Debug, Error)]
@@ -32,6 +36,12 @@ pub enum LaunchError {
     Jar { jar: PathBuf, error: io::Error },
     #[error("cannot make the argument file: {0}")]
     Argfile(io::Error),
+    #[error("cannot watch the server's output: {0}")]
+    Output(io::Error),
+    #[error(transparent)]
+    User(#[from] UserError),
+    #[error("cannot become the server's user: {0}")]
+    Become(io::Error),
 }
 
 impl LaunchError {
@@ -40,7 +50,9 @@ impl LaunchError {
             Self::NotFound(_) => Code::NotFound,
             Self::CannotExecute { .. } => Code::CannotExecute,
             Self::Jar { .. } => Code::NoInput,
-            Self::Argfile(_) => Code::Software,
+            Self::User(_) => Code::Usage,
+            Self::Become(_) => Code::CannotExecute,
+            Self::Argfile(_) | Self::Output(_) => Code::Software,
         }
     }
 
@@ -52,6 +64,12 @@ impl LaunchError {
             }
             Self::Jar { .. } => "start in the server's folder, or give the jar with --jar",
             Self::Argfile(_) => "use --pass-tokens env",
+            Self::Output(_) => "use --watch-output off",
+            Self::User(UserError::NotRoot(_)) => {
+                "start as root (with CAP_SETUID and CAP_SETGID), or without --user"
+            }
+            Self::User(_) => "give a number, or add it to the system or the image",
+            Self::Become(_) => "a user namespace may not have that user, or not allow the change",
         }
     }
 }
@@ -61,10 +79,11 @@ impl LaunchError {
 pub struct Launch<'a> {
     config: &'a Config,
     program: PathBuf,
+    user: Option<User>,
 }
 
 impl<'a> Launch<'a> {
-    /// Looks for the program and the jar, so that a typo costs no session slot.
+    /// Looks for the program, the jar and the user, so that a typo costs no session slot.
     ///
     /// # Errors
     /// When one of them is missing or cannot be used.
@@ -84,20 +103,29 @@ impl<'a> Launch<'a> {
                 });
             }
         }
-        Ok(Self { config, program })
+        let user = config.user.as_ref().map(User::find).transpose()?;
+        Ok(Self {
+            config,
+            program,
+            user,
+        })
     }
 
     /// Starts the server in a process group of its own.
     ///
     /// # Errors
     /// When the kernel will not execute it.
-    pub fn start(self, tokens: Option<TokenPair>) -> Result<Child, LaunchError> {
+    pub fn start(
+        self,
+        tokens: Option<TokenPair>,
+        readiness: &Readiness,
+    ) -> Result<(Child, Option<Output>), LaunchError> {
         if tokens.is_some() {
             second_session::warn();
         }
         let command = &self.config.command;
         let mut arguments = vec![command.program().to_owned()];
-        let mut environment: Vec<_> = environment::for_server().collect();
+        let mut environment: Vec<_> = environment::for_server(self.user.as_ref()).collect();
         let mut argfile = None;
         match (&tokens, self.pass_tokens()) {
             (None, _) => arguments.extend_from_slice(command.arguments()),
@@ -119,22 +147,42 @@ impl<'a> Launch<'a> {
             }
         }
         let terminal = Terminal::of_ours();
-        let cannot_execute = |error| LaunchError::CannotExecute {
+        let (output, stdout) = match is_watched(readiness.watch) {
+            true => Output::watch(&readiness.ready_line)
+                .map(|(output, stdout)| (Some(output), Some(stdout)))
+                .map_err(LaunchError::Output)?,
+            false => (None, None),
+        };
+        if let Some(user) = &self.user {
+            // It may open them by name: `/dev/stdout`, and the launcher its argument file.
+            let files = [
+                stdout.as_ref().map(AsFd::as_fd),
+                argfile.as_ref().map(AsFd::as_fd),
+            ];
+            user.give(files.into_iter().flatten());
+        }
+        let program = |error| LaunchError::CannotExecute {
             program: self.program.clone(),
             error,
         };
         let setup = ChildSetup {
-            image: Image::new(&self.program, arguments, environment).map_err(cannot_execute)?,
+            image: Image::new(&self.program, arguments, environment).map_err(program)?,
             keep: argfile.as_ref().map(AsRawFd::as_raw_fd),
             terminal: terminal.as_ref().map(Terminal::as_raw_fd),
+            stdout: stdout.as_ref().map(AsRawFd::as_raw_fd),
+            user: self.user.as_ref().map(|user| user.identity.clone()),
         };
-        let pid = sys::spawn(&setup).map_err(cannot_execute)?;
+        let pid = sys::spawn(&setup).map_err(|error| match error {
+            SpawnError::User(error) => LaunchError::Become(error),
+            SpawnError::Execute(error) => program(error),
+        })?;
         debug!("server started as process {pid}");
-        Ok(Child {
+        let child = Child {
             pid,
             argfile,
             terminal: terminal.map(|terminal| terminal.lent_to(pid)),
-        })
+        };
+        Ok((child, output))
     }
 
     /// What `auto` means for this command.
@@ -146,6 +194,15 @@ impl<'a> Launch<'a> {
             PassTokens::Auto => PassTokens::Argfile,
             other => other,
         }
+    }
+}
+
+/// A server on a terminal owns it, and would write other things into a pipe.
+fn is_watched(watch: Watch) -> bool {
+    match watch {
+        Watch::Auto => !stdout().is_terminal(),
+        Watch::Always => true,
+        Watch::Off => false,
     }
 }
 

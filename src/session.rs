@@ -18,6 +18,7 @@ use crate::hytale::http::Http;
 use crate::hytale::jwt::{self, TokenError};
 use crate::hytale::sessions::{self, ReleaseError, Released, Tries};
 use crate::lease::{Blank, Lease, Record, StateDir, Taken};
+use crate::ready::{Announcer, SessionStatus};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -59,6 +60,7 @@ pub struct Sessions<'a> {
 /// A session that is to be released.
 #[derive(Debug)]
 pub struct Session<'a> {
+    source: String,
     tokens: TokenPair,
     config: &'a Config,
     ours: RefCell<Ours>,
@@ -114,7 +116,7 @@ impl<'a> Sessions<'a> {
     ) -> Result<Session<'a>, SessionError> {
         let expires_at = jwt::expiry("session", &tokens.session)?;
         let url = self.config.sessions_url.to_string();
-        let record = Record::new(source, url, &tokens.session, expires_at);
+        let record = Record::new(source.clone(), url, &tokens.session, expires_at);
         let mut ours = Ours {
             token: tokens.session.clone(),
             expires_at,
@@ -130,6 +132,7 @@ impl<'a> Sessions<'a> {
         }
         debug!("session open until {expires_at}");
         Ok(Session {
+            source,
             tokens,
             config: self.config,
             ours: RefCell::new(ours),
@@ -210,11 +213,21 @@ impl Session<'_> {
         Ok(jwt::check(&self.tokens, min_life, Timestamp::now())?)
     }
 
+    /// What may be known of it.
+    pub fn status(&self) -> SessionStatus {
+        let profile = jwt::profile(&self.tokens.identity);
+        SessionStatus {
+            source: self.source.clone(),
+            profile: profile.map(|uuid| uuid.to_string()),
+            expires_at: self.ours.borrow().expires_at,
+        }
+    }
+
     /// Keeps the session while the server runs, and frees the slot when the server is gone, or is being
     /// stopped and takes its time.
-    pub async fn keep(self, stopping: &Stop, gone: &Stop) {
+    pub async fn keep(self, stopping: &Stop, gone: &Stop, announcer: &Announcer) {
         if self.config.refresh == Refresh::Trail && self.config.release == Release::Always {
-            self.trail(stopping).await;
+            self.trail(stopping, announcer).await;
         }
         stopping.requested().await;
         let since_stop = stopping.since().unwrap_or_else(Instant::now);

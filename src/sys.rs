@@ -5,7 +5,7 @@ use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr;
@@ -17,7 +17,10 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, getpid, getppid, pipe2, setpgid};
+use nix::unistd::{
+    Gid, Pid, Uid, getpid, getppid, pipe2, setgroups, setpgid, setresgid, setresuid,
+};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::exit::Ended;
@@ -53,6 +56,17 @@ pub fn kill(pid: Pid, signal: c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::kill(pid.as_raw(), signal) }).map(drop)
 }
 
+/// How many bytes wait in a pipe.
+///
+/// # Errors
+/// As ioctl(2).
+pub fn waiting_in(pipe: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: c_int = 0;
+    // SAFETY: FIONREAD writes one number, and `count` is a place for it.
+    Errno::result(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Registers a signalfd with the runtime.
 ///
 /// # Errors
@@ -60,6 +74,15 @@ pub fn kill(pid: Pid, signal: c_int) -> nix::Result<()> {
 pub fn async_signals(fd: SignalFd) -> io::Result<AsyncFd<SignalFd>> {
     // SAFETY: a `SignalFd` owns its descriptor, and nobody takes it out of the `AsyncFd` or replaces it.
     Ok(unsafe { AsyncFd::register(fd) }?)
+}
+
+/// Registers any other descriptor with the runtime.
+///
+/// # Errors
+/// When the kernel cannot watch it, as it cannot a file, or has no room for another watch.
+pub fn async_fd(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` owns its descriptor, and nobody takes it out of the `AsyncFd` or replaces it.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, interest) }?)
 }
 
 /// What has happened to a child.
@@ -101,6 +124,26 @@ pub struct ChildSetup {
     pub keep: Option<RawFd>,
     /// The terminal whose foreground it takes.
     pub terminal: Option<RawFd>,
+    /// What becomes its standard output; `None` for ours.
+    pub stdout: Option<RawFd>,
+    /// Who it becomes; `None` for who we are.
+    pub user: Option<Identity>,
+}
+
+/// Who a process is to the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub uid: Uid,
+    pub gid: Gid,
+    pub groups: Vec<Gid>,
+}
+
+/// Why a process could not be started.
+#[derive(Debug)]
+pub enum SpawnError {
+    /// It could not become the user that it was to be.
+    User(io::Error),
+    Execute(io::Error),
 }
 
 /// What is executed. The standard library would hand whatever the kernel does not take to a shell (execvp(3)),
@@ -146,7 +189,7 @@ impl Image {
 ///
 /// # Errors
 /// When there can be no process, or it cannot execute the program. Such a process is one of our orphans then.
-pub fn spawn(setup: &ChildSetup) -> io::Result<Pid> {
+pub fn spawn(setup: &ChildSetup) -> Result<Pid, SpawnError> {
     let pointers = |texts: &[CString]| -> Vec<*const c_char> {
         let texts = texts.iter().map(|text| text.as_ptr());
         texts.chain([ptr::null()]).collect()
@@ -158,13 +201,22 @@ pub fn spawn(setup: &ChildSetup) -> io::Result<Pid> {
     let kept_ignored = is_ignored(libc::SIGHUP).then_some(libc::SIGHUP);
     let parent = getpid();
     // The child's failure, if it has one; exec closes it without a word.
-    let (failure, report) = pipe2(OFlag::O_CLOEXEC)?;
+    let (failure, report) =
+        pipe2(OFlag::O_CLOEXEC).map_err(|error| SpawnError::Execute(error.into()))?;
     // SAFETY: the child makes system calls on what was prepared above, and allocates nothing: whatever lock
     // another thread (a name that is being resolved) holds at this moment is no concern of it.
     match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
+        -1 => Err(SpawnError::Execute(io::Error::last_os_error())),
         0 => {
-            let error = match become_clean(setup, kept_ignored, parent) {
+            let became_user = match become_clean(setup, kept_ignored) {
+                Ok(()) => become_user(setup.user.as_ref()).map_err(|error| (AS_USER, error)),
+                Err(error) => Err((AS_EXEC, error)),
+            };
+            let ready = became_user.and_then(|()| {
+                // Only now: a change of user would undo it.
+                tie_to(parent).map_err(|error| (AS_EXEC, error))
+            });
+            let (step, error) = match ready {
                 Ok(()) => {
                     // SAFETY: all three are NUL-terminated, and live until the process is another one.
                     unsafe {
@@ -174,19 +226,27 @@ pub fn spawn(setup: &ChildSetup) -> io::Result<Pid> {
                             environment.as_ptr(),
                         );
                     }
-                    Errno::last()
+                    (AS_EXEC, Errno::last())
                 }
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            let _ = nix::unistd::write(&report, &(error as i32).to_ne_bytes());
+            let [a, b, c, d] = (error as i32).to_ne_bytes();
+            let _ = nix::unistd::write(&report, &[step, a, b, c, d]);
             // SAFETY: it ends the process at once; nothing that belongs to the parent is flushed or freed.
             unsafe { libc::_exit(127) }
         }
         pid => {
             drop(report);
-            let mut errno = [0; 4];
-            match File::from(failure).read_exact(&mut errno) {
-                Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+            let mut told = [0; 5];
+            match File::from(failure).read_exact(&mut told) {
+                Ok(()) => {
+                    let [step, errno @ ..] = told;
+                    let error = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
+                    Err(match step {
+                        AS_USER => SpawnError::User(error),
+                        _ => SpawnError::Execute(error),
+                    })
+                }
                 // It was closed by exec, or the process was killed on the way, which its status will tell.
                 Err(_) => Ok(Pid::from_raw(pid)),
             }
@@ -194,8 +254,12 @@ pub fn spawn(setup: &ChildSetup) -> io::Result<Pid> {
     }
 }
 
-/// The child's way from fork to exec.
-fn become_clean(setup: &ChildSetup, kept_ignored: Option<c_int>, parent: Pid) -> Result<(), Errno> {
+/// The steps that a child can fail at, as it tells its parent.
+const AS_USER: u8 = 1;
+const AS_EXEC: u8 = 2;
+
+/// The child's way from fork to exec: first what we leave behind,
+fn become_clean(setup: &ChildSetup, kept_ignored: Option<c_int>) -> Result<(), Errno> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     for signal in 1..=LAST_SIGNAL {
         if Some(signal) != kept_ignored {
@@ -209,12 +273,30 @@ fn become_clean(setup: &ChildSetup, kept_ignored: Option<c_int>, parent: Pid) ->
     if let Some(fd) = setup.terminal {
         take_foreground(fd)?;
     }
+    if let Some(fd) = setup.stdout {
+        become_stdout(fd)?;
+    }
+    Ok(())
+}
+
+/// then who we are,
+fn become_user(user: Option<&Identity>) -> Result<(), Errno> {
+    let Some(Identity { uid, gid, groups }) = user else {
+        return Ok(());
+    };
+    // In this order: the last step takes away the right to do the others. All of root's capabilities go with it.
+    setgroups(groups)?;
+    setresgid(*gid, *gid, *gid)?;
+    setresuid(*uid, *uid, *uid)
+}
+
+/// and last the tie to our parent, and the signals, since from then on one can end us.
+fn tie_to(parent: Pid) -> Result<(), Errno> {
     prctl::set_pdeathsig(Signal::SIGTERM)?;
     // We may have been killed before the line above; then nobody will send that SIGTERM.
     if getppid() != parent {
         return Err(Errno::ESRCH);
     }
-    // Last, since with it a signal can end this process.
     SigSet::empty().thread_set_mask()
 }
 
@@ -248,6 +330,12 @@ fn close_on_exec_from(first: RawFd) -> Result<(), Errno> {
 fn take_foreground(terminal: RawFd) -> Result<(), Errno> {
     // SAFETY: it takes a number, and the group is our own.
     Errno::result(unsafe { libc::tcsetpgrp(terminal, libc::getpgrp()) })?;
+    Ok(())
+}
+
+fn become_stdout(fd: RawFd) -> Result<(), Errno> {
+    // SAFETY: it takes numbers; what was standard output is still open in the parent.
+    Errno::result(unsafe { libc::dup2(fd, libc::STDOUT_FILENO) })?;
     Ok(())
 }
 

@@ -96,7 +96,7 @@ fn what_is_left_of_the_group_of_the_server_is_asked_to_end() {
     let world = World::new();
     let run = world
         .run_with_broker()
-        .sh("mkfifo fifo; (trap 'echo asked; exit' TERM; echo left=up; while :; do sleep 0.1; done) & read x < fifo; exit 3");
+        .sh("mkfifo fifo; (trap 'echo asked >&2; exit' TERM; echo left=up; while :; do sleep 0.1; done) & read x < fifo; exit 3");
     let run = run.spawn();
     run.line("left=up");
     std::fs::write(world.path("fifo"), "go").unwrap();

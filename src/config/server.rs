@@ -11,6 +11,8 @@ use crate::cli::RunArgs;
 pub struct Server {
     pub command: ServerCommand,
     pub pass_tokens: PassTokens,
+    /// Who it runs as; `None` for whoever we are.
+    pub user: Option<UserName>,
     pub signal_scope: SignalScope,
     /// From the first stop signal to SIGKILL; `None` never kills.
     pub stop_timeout: Option<Duration>,
@@ -22,6 +24,13 @@ pub enum PassTokens {
     Argfile,
     Args,
     Env,
+}
+
+/// A user, and perhaps a group, by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserName {
+    pub user: String,
+    pub group: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +51,24 @@ const PASS_TOKENS: Kind<PassTokens> = Kind {
     },
     expected: "auto, argfile, args or env",
 };
+
+const USER: Kind<UserName> = Kind {
+    parse: user_name,
+    expected: "USER or USER:GROUP, each a name or a number",
+};
+
+fn user_name(text: &str) -> Option<UserName> {
+    let is_name =
+        |name: &str| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == ':');
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    (is_name(user) && group.is_none_or(is_name)).then(|| UserName {
+        user: user.to_owned(),
+        group: group.map(str::to_owned),
+    })
+}
 
 const SIGNAL_SCOPE: Kind<SignalScope> = Kind {
     parse: |text| {
@@ -71,6 +98,11 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Se
         typed: args.pass_tokens.as_ref(),
         variable: "HYTALE_ENTRYPOINT_PASS_TOKENS",
     };
+    let user = Setting {
+        flag: "--user",
+        typed: args.user.as_ref(),
+        variable: "HYTALE_ENTRYPOINT_USER",
+    };
     let signal_scope = Setting {
         flag: "--signal-scope",
         typed: args.signal_scope.as_ref(),
@@ -97,6 +129,7 @@ pub fn read<E: Environment>(args: &RunArgs, reader: &Reader<'_, E>) -> Result<Se
     Ok(Server {
         command,
         pass_tokens,
+        user: reader.parse(&user, &USER)?,
         signal_scope: reader
             .parse(&signal_scope, &SIGNAL_SCOPE)?
             .unwrap_or(SignalScope::Group),

@@ -7,7 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::TokenPair;
 use crate::secret::Secret;
@@ -69,7 +71,23 @@ pub fn expiry(name: &'static str, token: &Secret) -> Result<Timestamp, TokenErro
         // A NumericDate may have a fraction (RFC 7519, section 2).
         exp: Option<f64>,
     }
+    let claims: Claims = payload(name, token)?;
+    let seconds = claims.exp.ok_or(TokenError::NoExpiry(name))?;
+    // The cast saturates, and what lies outside the calendar is refused with it.
+    Timestamp::from_second(seconds as i64).map_err(|_| TokenError::NoExpiry(name))
+}
 
+/// The profile that an identity token is about, if it says.
+pub fn profile(identity: &Secret) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sub: Uuid,
+    }
+    let claims: Claims = payload("identity", identity).ok()?;
+    Some(claims.sub)
+}
+
+fn payload<T: DeserializeOwned>(name: &'static str, token: &Secret) -> Result<T, TokenError> {
     let token = token.expose_secret();
     if token.len() > LIMIT {
         return Err(TokenError::TooLong(name));
@@ -87,10 +105,7 @@ pub fn expiry(name: &'static str, token: &Secret) -> Result<Timestamp, TokenErro
         .decode(payload)
         .or_else(|_| URL_SAFE.decode(payload))
         .map_err(|_| TokenError::NotJwt(name))?;
-    let claims: Claims = serde_json::from_slice(&payload).map_err(|_| TokenError::NotJwt(name))?;
-    let seconds = claims.exp.ok_or(TokenError::NoExpiry(name))?;
-    // The cast saturates, and what lies outside the calendar is refused with it.
-    Timestamp::from_second(seconds as i64).map_err(|_| TokenError::NoExpiry(name))
+    serde_json::from_slice(&payload).map_err(|_| TokenError::NotJwt(name))
 }
 
 /// Whether a text can stand in an HTTP header and on a command line as it is.

@@ -15,6 +15,7 @@ use crate::error::{Error, NoTokens, Refusal};
 use crate::exit::Code;
 use crate::hytale::retry::Policy;
 use crate::lease::StateDir;
+use crate::ready::Announcer;
 use crate::session::sweep::{self, Swept};
 use crate::session::{Session, Sessions};
 use crate::source;
@@ -28,11 +29,13 @@ use crate::supervise::signals::{Signals, name};
 pub async fn session<'a>(
     config: &'a Run,
     signals: &mut Signals,
+    announcer: &Announcer,
 ) -> Result<Option<Session<'a>>, Error> {
     if !config.server.command.wants_tokens() {
         info!("this server authenticates nobody, so it gets no tokens");
         return Ok(None);
     }
+    announcer.obtaining();
     let stop = Stop::new();
     let mut opening = pin!(from_any(config, &stop));
     let opened = tokio::select! {
@@ -48,7 +51,10 @@ pub async fn session<'a>(
             warn!("{error}; the server starts without");
             Ok(None)
         }
-        opened => opened.map(Some),
+        opened => opened.map(|session| {
+            announcer.session(session.status());
+            Some(session)
+        }),
     }
 }
 

@@ -4,14 +4,28 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use super::user::User;
 use crate::hytale::TokenPair;
 
 const SESSION_TOKEN: &str = "HYTALE_SERVER_SESSION_TOKEN";
 const IDENTITY_TOKEN: &str = "HYTALE_SERVER_IDENTITY_TOKEN";
 
-/// Our own environment without what the server must not see.
-pub fn for_server() -> impl Iterator<Item = (OsString, OsString)> {
-    std::env::vars_os().filter(|(name, _)| !is_ours(name))
+/// Our own environment without what the server must not see, and with the name and home of the user that it runs as.
+pub fn for_server(user: Option<&User>) -> impl Iterator<Item = (OsString, OsString)> {
+    let of_user = user.map(|user| {
+        let names = user
+            .name
+            .as_ref()
+            .map(|name| ["USER", "LOGNAME"].map(|key| (key.into(), name.into())));
+        let home = ("HOME".into(), user.home.clone().into_os_string());
+        names.into_iter().flatten().chain([home])
+    });
+    let is_users = move |name: &OsStr| {
+        user.is_some() && ["HOME", "USER", "LOGNAME"].iter().any(|key| name == *key)
+    };
+    std::env::vars_os()
+        .filter(move |(name, _)| !is_ours(name) && !is_users(name))
+        .chain(of_user.into_iter().flatten())
 }
 
 /// The variables in which the server looks for tokens that are no arguments.

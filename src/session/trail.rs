@@ -12,6 +12,7 @@ use crate::hytale::http::Http;
 use crate::hytale::jwt;
 use crate::hytale::retry::Policy;
 use crate::hytale::sessions::{self, CreateError};
+use crate::ready::Announcer;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -24,7 +25,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 impl Session<'_> {
     /// Renews our token whenever it is time, until the server is to stop or the service refuses. A request that
     /// is under way is finished first: its answer may be the only token that still frees the slot.
-    pub(super) async fn trail(&self, stopping: &Stop) {
+    pub(super) async fn trail(&self, stopping: &Stop, announcer: &Announcer) {
         loop {
             let left = until(self.ours.borrow().expires_at);
             // With less than that from the start the server renews nothing either.
@@ -36,7 +37,10 @@ impl Session<'_> {
                 () = stopping.requested() => return,
             }
             match self.renewed(stopping).await {
-                Ok(()) => debug!("session token renewed"),
+                Ok(()) => {
+                    debug!("session token renewed");
+                    announcer.session(self.status());
+                }
                 Err(error) => {
                     info!(
                         "the session token is not renewed: {error}; the server goes on with its own"

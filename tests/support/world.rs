@@ -89,6 +89,7 @@ impl World {
             .env("PATH", std::env::var_os("PATH").expect("there is a PATH"))
             .env("HYTALE_ENTRYPOINT_SESSIONS_URL", self.emulator.url())
             .env("HYTALE_ENTRYPOINT_STATE_DIR", self.state_dir())
+            .env("HYTALE_ENTRYPOINT_STATUS_FILE", self.path("status.json"))
             .env("HYTALE_STAND_IN_SESSIONS_URL", self.emulator.url())
             .stdin(Stdio::null());
         Start(command)

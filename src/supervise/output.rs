@@ -1,0 +1,260 @@
+//! The server's standard output, when it is watched: every byte goes on to ours, and two lines tell us what the
+//! server is about.
+//!
+//! Nothing here blocks, whoever reads our output, and our descriptor stays as others who have it see it
+//! (O_NONBLOCK would be theirs too). Between two pipes, tee(2) hands the kernel's pages on and we read the same
+//! bytes afterwards, so there are no bytes that only we have. A reader that is slow slows the server, as it would
+//! without us.
+
+mod marks;
+
+use std::io::{self, stdout};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{pipe2, read, write};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::yield_now;
+use tracing::{info, warn};
+
+use crate::sys;
+use marks::Marks;
+pub use marks::Seen;
+
+/// How much a pipe holds unless somebody asked for more.
+const PIPE: usize = 64 * 1024;
+
+/// What a pipe, a socket or a terminal takes without blocking once poll(2) finds it ready (`PIPE_BUF`).
+const PIECE: usize = 4096;
+
+/// Our end of the pipe that the server writes to.
+#[derive(Debug)]
+pub struct Output {
+    from: AsyncFd<OwnedFd>,
+    to: Sink,
+    marks: Marks,
+    /// What was read: from `sent` on it is still to be written.
+    read: Vec<u8>,
+    sent: usize,
+    /// Whether it has been said that something is lost.
+    lossy: bool,
+}
+
+/// Where the server's output goes.
+#[derive(Debug)]
+enum Sink {
+    /// Perhaps a pipe, which tee(2) can write to.
+    Pipe(AsyncFd<OwnedFd>),
+    /// Something else that can be waited for: a socket, a terminal.
+    Stream(AsyncFd<OwnedFd>),
+    /// A file, which is always ready as far as the kernel tells.
+    File,
+    /// Nobody reads it any more.
+    Nobody,
+}
+
+/// What came of one attempt to get something done.
+enum Step {
+    /// So many bytes are done with, and this was among what was read.
+    Done(usize, Seen),
+    /// The server's end is closed, and nothing is left in the pipe.
+    End,
+    /// One of the two has to become ready first.
+    Wait,
+}
+
+impl Output {
+    /// The watcher, and the end for the server.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn watch(ready_line: &str) -> io::Result<(Self, OwnedFd)> {
+        let (ours, servers) = pipe2(OFlag::O_CLOEXEC)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let to = stdout().as_fd().try_clone_to_owned()?;
+        let output = Self {
+            from: sys::async_fd(ours, Interest::READABLE)?,
+            // epoll(7) takes no files.
+            to: sys::async_fd(to, Interest::WRITABLE).map_or(Sink::File, Sink::Pipe),
+            marks: Marks::new(ready_line),
+            read: Vec::new(),
+            sent: 0,
+            lossy: false,
+        };
+        Ok((output, servers))
+    }
+
+    /// Passes on what the server writes, until it says one of its lines; forever, if it never does. Losing this
+    /// future loses nothing.
+    pub async fn next(&mut self) -> Seen {
+        loop {
+            for _ in 0..16 {
+                match self.step() {
+                    Step::Done(_, seen) if seen.any() => return seen,
+                    Step::Done(..) => {}
+                    Step::End => std::future::pending().await,
+                    Step::Wait => self.ready().await,
+                }
+            }
+            // However much the server says, signals get their turn.
+            yield_now().await;
+        }
+    }
+
+    /// Passes on what the server has written already, as far as it goes without waiting.
+    pub fn now(&mut self) -> Seen {
+        let mut seen = Seen::default();
+        let mut left = self.left();
+        while left > 0 {
+            let Step::Done(count, more) = self.step() else {
+                break;
+            };
+            left = left.saturating_sub(count);
+            seen = seen.and(more);
+        }
+        seen
+    }
+
+    /// Passes on what the server wrote before it ended, and not what others write who still have its end.
+    pub async fn finish(mut self) {
+        let mut left = self.left();
+        while left > 0 {
+            match self.step() {
+                Step::Done(count, _) => left = left.saturating_sub(count),
+                Step::End => return,
+                Step::Wait => self.ready().await,
+            }
+        }
+    }
+
+    /// How many bytes are not done with.
+    fn left(&self) -> usize {
+        let in_pipe = sys::waiting_in(self.from.get_ref().as_fd()).unwrap_or_default();
+        in_pipe + self.unsent()
+    }
+
+    fn unsent(&self) -> usize {
+        self.read.len() - self.sent
+    }
+
+    fn step(&mut self) -> Step {
+        let step = match &self.to {
+            Sink::Pipe(_) => self.tee(),
+            _ if self.unsent() > 0 => self.write(),
+            Sink::Stream(_) => self.read(PIECE).map(|seen| Step::Done(0, seen)),
+            Sink::File | Sink::Nobody => self.read(PIPE).map(|seen| Step::Done(0, seen)),
+        };
+        match step {
+            Ok(Step::Done(0, _)) if self.read.is_empty() => Step::End,
+            Ok(step) => step,
+            Err(Errno::EAGAIN | Errno::EINTR) => Step::Wait,
+            Err(Errno::EPIPE) => {
+                info!(
+                    "nobody reads our standard output any more: what the server writes there is dropped"
+                );
+                self.to = Sink::Nobody;
+                self.step()
+            }
+            Err(error) => self.without(error),
+        }
+    }
+
+    /// From pipe to pipe.
+    fn tee(&mut self) -> nix::Result<Step> {
+        let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+        let count = tee(self.from.get_ref(), stdout().as_fd(), PIPE, flags)?;
+        // They are still in the pipe, and nobody else reads it.
+        let seen = self.read(count)?;
+        self.sent = self.read.len();
+        Ok(Step::Done(count, seen))
+    }
+
+    /// The first half of the way to anything but a pipe. Nothing at all means the end.
+    fn read(&mut self, most: usize) -> nix::Result<Seen> {
+        self.read.resize(most, 0);
+        let count = read(self.from.get_ref(), &mut self.read);
+        self.read.truncate(count.unwrap_or_default());
+        self.sent = 0;
+        count.map(|_| self.marks.look_at(&self.read))
+    }
+
+    /// The second half.
+    fn write(&mut self) -> nix::Result<Step> {
+        let piece = match self.to {
+            Sink::Nobody => self.unsent(),
+            Sink::File => write(stdout(), &self.read[self.sent..])?,
+            Sink::Pipe(_) | Sink::Stream(_) => {
+                let piece = &self.read[self.sent..][..self.unsent().min(PIECE)];
+                match is_ready(stdout().as_fd(), PollFlags::POLLOUT) {
+                    true => write(stdout(), piece)?,
+                    false => return Err(Errno::EAGAIN),
+                }
+            }
+        };
+        self.sent += piece;
+        Ok(Step::Done(piece, Seen::default()))
+    }
+
+    /// What follows from an error that nothing else follows from.
+    fn without(&mut self, error: Errno) -> Step {
+        match std::mem::replace(&mut self.to, Sink::File) {
+            // It was none, or this kernel has no tee(2).
+            Sink::Pipe(fd) => self.to = Sink::Stream(fd),
+            to => {
+                self.to = to;
+                if !std::mem::replace(&mut self.lossy, true) {
+                    // A disk that is full, say. The server goes on, as it would without us.
+                    warn!(
+                        "cannot write the server's output: {error}; what cannot be written is lost"
+                    );
+                }
+            }
+        }
+        let lost = self.unsent();
+        self.sent = self.read.len();
+        Step::Done(lost, Seen::default())
+    }
+
+    async fn ready(&self) {
+        if self.unsent() == 0 {
+            wait(
+                &self.from,
+                self.from.get_ref().as_fd(),
+                Interest::READABLE,
+                PollFlags::POLLIN,
+            )
+            .await;
+        }
+        match &self.to {
+            Sink::Stream(_) if self.unsent() == 0 => {}
+            Sink::Pipe(to) | Sink::Stream(to) => {
+                wait(to, stdout().as_fd(), Interest::WRITABLE, PollFlags::POLLOUT).await;
+            }
+            Sink::File | Sink::Nobody => {}
+        }
+    }
+}
+
+/// Waits until poll(2) says so: epoll tells of a change once, and what was said before may be over.
+async fn wait(
+    registered: &AsyncFd<OwnedFd>,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    flags: PollFlags,
+) {
+    // It fails only without a runtime.
+    while let Ok(mut ready) = registered.ready(interest).await {
+        if is_ready(fd, flags) {
+            return;
+        }
+        ready.clear_ready();
+    }
+}
+
+/// Whether an attempt would not have to wait, be it that it fails.
+fn is_ready(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    poll(&mut [PollFd::new(fd, flags)], PollTimeout::ZERO).is_ok_and(|count| count > 0)
+}
