@@ -168,7 +168,7 @@ impl<'a> Launch<'a> {
         let setup = ChildSetup {
             image: Image::new(&self.program, arguments, environment).map_err(program)?,
             keep: argfile.as_ref().map(AsRawFd::as_raw_fd),
-            terminal: terminal.as_ref().map(Terminal::as_raw_fd),
+            terminal: terminal.as_ref().and_then(Terminal::to_lend),
             stdout: stdout.as_ref().map(AsRawFd::as_raw_fd),
             user: self.user.as_ref().map(|user| user.identity.clone()),
         };

@@ -37,7 +37,7 @@ pub struct Child {
     pub pid: Pid,
     /// The memory file with the tokens, while they stand in it.
     pub argfile: Option<File>,
-    /// The terminal that it was given the foreground of.
+    /// The terminal on its standard input.
     pub terminal: Option<Terminal>,
 }
 
@@ -71,7 +71,7 @@ pub async fn supervise(
     loop {
         match reap::all(care.server()) {
             Some(Change::Ended(ended)) => return care.ended(ended),
-            Some(Change::Stopped) => care.stopped(),
+            Some(Change::Stopped(signal)) => care.stopped(signal),
             None => {}
         }
         tokio::select! {

@@ -67,6 +67,16 @@ pub fn waiting_in(pipe: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
+/// Whether a signal that is blocked waits for us.
+pub fn is_pending(signal: c_int) -> bool {
+    let mut pending = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: `pending` is a place for the answer, and all zeroes is a valid one.
+    unsafe {
+        libc::sigpending(pending.as_mut_ptr());
+        libc::sigismember(pending.as_ptr(), signal) == 1
+    }
+}
+
 /// Registers a signalfd with the runtime.
 ///
 /// # Errors
@@ -89,7 +99,8 @@ pub fn async_fd(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Ended(Ended),
-    Stopped,
+    /// By which signal.
+    Stopped(c_int),
 }
 
 /// Takes the next change of any child, real-time signals included.
@@ -105,7 +116,7 @@ pub fn wait_any() -> nix::Result<Option<(Pid, Change)>> {
         return Ok(None);
     }
     let change = if libc::WIFSTOPPED(status) {
-        Change::Stopped
+        Change::Stopped(libc::WSTOPSIG(status))
     } else if libc::WIFEXITED(status) {
         // WEXITSTATUS is eight bits wide.
         Change::Ended(Ended::Exited(libc::WEXITSTATUS(status) as u8))

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 use super::agenda::{Agenda, Due};
 use super::output::Seen;
 use super::signals::{is_stop, name};
-use super::{Child, Served, oom};
+use super::{Child, Served, oom, terminal};
 use crate::config::Run as Config;
 use crate::config::server::SignalScope;
 use crate::exit::Ended;
@@ -99,10 +99,8 @@ impl<'a> Care<'a> {
     }
 
     /// The server was stopped, by Ctrl-Z for instance.
-    pub fn stopped(&mut self) {
-        if let Some(terminal) = &mut self.server.terminal {
-            terminal.suspend(self.server.pid);
-        }
+    pub fn stopped(&mut self, signal: c_int) {
+        terminal::follow(self.server.terminal.as_mut(), self.server.pid, signal);
     }
 
     /// A signal has come.

@@ -13,7 +13,7 @@ pub fn all(server: Pid) -> Option<Change> {
         match sys::wait_any() {
             Ok(Some((pid, change))) if pid == server => outcome = Some(change),
             Ok(Some((pid, Change::Ended(_)))) => debug!("reaped the orphan {pid}"),
-            Ok(Some((_, Change::Stopped))) => {}
+            Ok(Some((_, Change::Stopped(_)))) => {}
             Ok(None) | Err(Errno::ECHILD) => return outcome,
             Err(error) => {
                 warn!("cannot wait for children: {error}");

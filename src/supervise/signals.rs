@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::libc::{self, c_int};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use nix::unistd::getpid;
+use nix::unistd::{Pid, getpid};
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
 
@@ -74,8 +74,7 @@ impl Signals {
     pub async fn ending(&mut self) -> c_int {
         loop {
             match self.next().await {
-                // Ctrl-Z: it is blocked, so we do ourselves what it would have done.
-                libc::SIGTSTP => drop(sys::kill(getpid(), libc::SIGSTOP)),
+                libc::SIGTSTP => drop(stop(getpid())),
                 signal if is_ending(signal) => return signal,
                 _ => {}
             }
@@ -96,6 +95,20 @@ impl Signals {
             }
         }
     }
+}
+
+/// Stops us, or the whole process group (0) that we are part of, as Ctrl-Z does where nobody blocks it. Whether
+/// somebody had to continue us: the kernel stops neither PID 1 nor a group that no shell looks after.
+pub fn stop(whom: Pid) -> bool {
+    let signal = SigSet::from(Signal::SIGTSTP);
+    let done = sys::kill(whom, libc::SIGTSTP)
+        .and_then(|()| signal.thread_unblock())
+        .and_then(|()| signal.thread_block());
+    if let Err(error) = done {
+        warn!("cannot stop: {error}");
+    }
+    // What continued us is blocked too. A stop takes away any that came before it.
+    sys::is_pending(libc::SIGCONT)
 }
 
 /// Asks the server to stop, as everybody who runs servers means it. (SIGQUIT asks a JVM for its threads.)
