@@ -1,11 +1,9 @@
 //! Orphans: the wrapper takes what the kernel gives it, as PID 1 and anywhere else, and is fooled by none.
 
-use std::process::Command;
-
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 use nix::sys::signal::kill;
 
-use crate::support::{Start, World, not_tried, processes, until};
+use crate::support::{World, processes, until};
 
 #[test]
 fn an_orphan_becomes_a_child_of_the_wrapper_and_is_reaped() {
@@ -52,7 +50,10 @@ fn thousands_of_orphans_do_not_steal_the_servers_status() {
     let world = World::new();
     let server = "n=0; while [ $n -lt 2000 ]; do ( : & ); n=$((n + 1)); done; exit 3";
     let start = || world.run_with_broker().sh(server);
-    for start in [Some(start()), as_pid_1(start())].into_iter().flatten() {
+    for start in [Some(start()), start().in_pid_namespace()]
+        .into_iter()
+        .flatten()
+    {
         start.finish().code(3);
     }
     world.assert_nothing_left();
@@ -119,32 +120,6 @@ fn a_daemon_with_a_group_of_its_own_does_not_keep_the_wrapper_and_is_left_alone(
     world.assert_nothing_left();
 }
 
-/// The same as PID 1 of a namespace of its own, if this machine lets us make one.
-fn as_pid_1(start: Start) -> Option<Start> {
-    let ways: [&[&str]; 2] = [
-        &["--pid", "--fork", "--kill-child", "--mount-proc"],
-        &[
-            "--user",
-            "--map-root-user",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ],
-    ];
-    let works = |way: &&[&str]| {
-        let tried = Command::new("unshare").args(*way).arg("true").output();
-        tried.is_ok_and(|output| output.status.success())
-    };
-    match ways.into_iter().find(works) {
-        Some(way) => Some(start.under("unshare", way)),
-        None => {
-            not_tried("PID 1, which needs unshare(1) and the right to make a PID namespace");
-            None
-        }
-    }
-}
-
 #[test]
 fn as_pid_1_it_reaps_every_orphan_of_the_container() {
     let world = World::new();
@@ -153,7 +128,7 @@ fn as_pid_1_it_reaps_every_orphan_of_the_container() {
         n=0; while [ $n -lt 200 ]; do ( ( exit 7 ) & ); n=$((n + 1)); done
         while grep -q ') Z ' /proc/[0-9]*/stat 2>/dev/null; do :; done
         exit 3"#;
-    let Some(start) = as_pid_1(world.run_with_broker().sh(server)) else {
+    let Some(start) = world.run_with_broker().sh(server).in_pid_namespace() else {
         return;
     };
     start.finish().code(3);
@@ -164,7 +139,7 @@ fn as_pid_1_it_reaps_every_orphan_of_the_container() {
 fn as_pid_1_it_forwards_signals_and_frees_its_session() {
     let world = World::new();
     let server = "trap 'exit 5' TERM; echo ready; idle";
-    let Some(start) = as_pid_1(world.run_with_broker().sh(server)) else {
+    let Some(start) = world.run_with_broker().sh(server).in_pid_namespace() else {
         return;
     };
     let run = start.spawn();
@@ -179,7 +154,11 @@ fn as_pid_1_it_forwards_signals_and_frees_its_session() {
 #[test]
 fn as_pid_1_it_ends_with_its_server_whatever_else_runs() {
     let world = World::new();
-    let Some(start) = as_pid_1(world.run_with_broker().sh("sleep 1000 & exit 3")) else {
+    let Some(start) = world
+        .run_with_broker()
+        .sh("sleep 1000 & exit 3")
+        .in_pid_namespace()
+    else {
         return;
     };
     start.finish().code(3);

@@ -13,6 +13,7 @@ pub mod machine;
 pub mod processes;
 pub mod running;
 pub mod servers;
+pub mod shell;
 pub mod short_lived;
 pub mod terminal;
 pub mod tracer;
@@ -22,6 +23,7 @@ pub use account::quick;
 pub use kills::Kills;
 pub use running::{Finished, Running};
 pub use servers::Gate;
+pub use shell::Shell;
 pub use terminal::Terminal;
 pub use world::{Start, World, stand_in_jar};
 

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use nix::unistd::geteuid;
 
+use super::not_tried;
 use super::world::Start;
 
 /// Where a machine id may stand, as everybody reads it.
@@ -40,7 +41,34 @@ pub fn with_machine_id(file: &Path) -> String {
         .collect()
 }
 
+/// The ways to make a PID namespace: as root, and as anybody where the kernel lets everybody be root of something.
+const PID_NAMESPACES: [&[&str]; 2] = [
+    &["--pid", "--fork", "--kill-child", "--mount-proc"],
+    &[
+        "--user",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ],
+];
+
 impl Start {
+    /// As PID 1 of a namespace of its own, if this machine lets us make one. What the test has started is unshare(1)
+    /// then, whose only child is the entrypoint, and which ends with its code.
+    pub fn in_pid_namespace(self) -> Option<Self> {
+        let works = |way: &&[&str]| {
+            let tried = Command::new("unshare").args(*way).arg("true").output();
+            tried.is_ok_and(|output| output.status.success())
+        };
+        let Some(way) = PID_NAMESPACES.into_iter().find(works) else {
+            not_tried("PID 1, which needs unshare(1) and the right to make a PID namespace");
+            return None;
+        };
+        Some(self.under("unshare", way))
+    }
+
     /// In a mount namespace of its own, prepared by shell commands. It is the same process all along, so it
     /// hears the signals. Nothing is found by its name alone when `path` is empty.
     #[must_use]

@@ -31,6 +31,12 @@ pub fn stat(pid: Pid) -> Option<Stat> {
     })
 }
 
+/// The first 15 bytes of the name of what it executes.
+pub fn name(pid: Pid) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}
+
 /// Whether it is there and no zombie.
 pub fn lives(pid: Pid) -> bool {
     stat(pid).is_some_and(|stat| stat.state != 'Z')

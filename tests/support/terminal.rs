@@ -1,25 +1,34 @@
 //! An entrypoint on a terminal of its own: a pseudoterminal, with the test as the person before it.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use nix::pty::openpty;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{Termios, tcgetattr};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, tcgetpgrp};
 
-use super::DEADLINE;
 use super::world::Start;
+use super::{DEADLINE, processes, until};
 
 pub struct Terminal {
     child: Child,
     master: File,
+    /// Its name, for programs that set it up from outside.
+    path: PathBuf,
     screen: Arc<Screen>,
     reader: Option<JoinHandle<()>>,
+    /// Closed to have the reader close its descriptor.
+    reading: Option<PipeWriter>,
     settings: Termios,
 }
 
@@ -69,28 +78,33 @@ impl Terminal {
         Self::new(start, Input::None)
     }
 
-    fn new(mut start: Start, input: Input) -> Self {
-        let ends = openpty(None, None).expect("there is a pseudoterminal");
-        let settings = tcgetattr(&ends.master).expect("it has settings");
-        let entrypoint = start.command();
-        let mut command = Command::new("setsid");
-        if input == Input::Keyboard {
-            command.arg("-c");
-        }
-        command
-            .arg(entrypoint.get_program())
-            .args(entrypoint.get_args())
-            .env_clear();
-        for (name, value) in entrypoint.get_envs() {
-            if let Some(value) = value {
-                command.env(name, value);
-            }
-        }
-        if let Some(folder) = entrypoint.get_current_dir() {
-            command.current_dir(folder);
-        }
-        let end = || Stdio::from(ends.slave.try_clone().expect("there are descriptors"));
-        let child = command
+    fn new(start: Start, input: Input) -> Self {
+        let control = match input {
+            Input::Keyboard => &["-c"][..],
+            Input::None => &[],
+        };
+        Self::start_as_it_is(start.under("setsid", control), input)
+    }
+
+    /// As PID 1 of a container that has a terminal, as `docker run -it` does: the first process of its session and
+    /// of a PID namespace, if this machine lets us make one.
+    pub fn start_as_pid_1(start: Start) -> Option<Self> {
+        let start = start.under("setsid", ["-c"]).in_pid_namespace()?;
+        Some(Self::start_as_it_is(start, Input::Keyboard))
+    }
+
+    fn start_as_it_is(mut start: Start, input: Input) -> Self {
+        let (master, path) = pseudoterminal();
+        let settings = tcgetattr(&master).expect("it has settings");
+        let slave = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NOCTTY.bits())
+            .open(&path)
+            .expect("it has another end");
+        let end = || Stdio::from(slave.try_clone().expect("there are descriptors"));
+        let child = start
+            .command()
             .stdin(match input {
                 Input::Keyboard => end(),
                 Input::None => Stdio::null(),
@@ -99,17 +113,20 @@ impl Terminal {
             .stderr(end())
             .spawn()
             .expect("there is a setsid(1)");
-        let master = File::from(ends.master);
         let screen = Arc::default();
+        let (until_closed, reading) = pipe().expect("there are descriptors");
         let reader = Some(watch(
             master.try_clone().expect("there are descriptors"),
+            until_closed,
             &screen,
         ));
         Self {
             child,
             master,
+            path,
             screen,
             reader,
+            reading: Some(reading),
             settings,
         }
     }
@@ -169,9 +186,68 @@ impl Terminal {
             .expect("the terminal is there");
     }
 
+    /// The process that was started: the entrypoint, or what was put above it.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed());
-        kill(pid, signal).expect("the entrypoint is there");
+        kill(self.pid(), signal).expect("the entrypoint is there");
+    }
+
+    /// The entrypoint, wherever it is below what was started, and its server.
+    #[track_caller]
+    pub fn entrypoint_and_server(&self) -> (Pid, Pid) {
+        let mut found = None;
+        until("there is an entrypoint with a server", || {
+            let tree = processes::tree(self.pid());
+            let entrypoint = tree
+                .into_iter()
+                .find(|&pid| processes::name(pid).is_some_and(|name| name == "hytale-entrypoi"));
+            found = entrypoint.and_then(|pid| Some((pid, *processes::children(pid).first()?)));
+            found.is_some()
+        });
+        found.expect("it was just found")
+    }
+
+    /// The process group in its foreground.
+    pub fn foreground(&self) -> Option<Pid> {
+        tcgetpgrp(&self.master).ok()
+    }
+
+    /// Its settings as they are now.
+    pub fn settings(&self) -> Termios {
+        tcgetattr(&self.master).expect("it has settings")
+    }
+
+    /// All that was to be seen so far.
+    pub fn text(&self) -> String {
+        self.screen.shown.lock().expect("the reader is well").text()
+    }
+
+    /// Makes the window so high. (With two numbers stty(1) would change it twice.)
+    #[track_caller]
+    pub fn resize(&self, rows: u16) {
+        let mut stty = Command::new("stty");
+        stty.arg("-F").arg(&self.path);
+        let done = stty.args(["rows", &rows.to_string()]).status();
+        assert!(done.is_ok_and(|status| status.success()), "stty");
+    }
+
+    /// Closes the window, and waits for the end of what was started.
+    #[track_caller]
+    pub fn hang_up(mut self) -> ExitStatus {
+        drop(self.reading.take());
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader is well");
+        }
+        self.master = File::open("/dev/null").expect("there is one");
+        let mut ended = None;
+        until("it ends when the terminal is gone", || {
+            ended = self.child.try_wait().expect("it is our child");
+            ended.is_some()
+        });
+        ended.expect("it has ended")
     }
 
     /// Waits for the end of the entrypoint.
@@ -210,12 +286,38 @@ impl Drop for Terminal {
     }
 }
 
-/// Reads until the last process that has the terminal open is gone, which looks like an error.
-fn watch(mut master: File, screen: &Arc<Screen>) -> JoinHandle<()> {
+/// One end of a new one, and the name of the other. (openpty(3) would hand this end to every child that a test is
+/// just starting, and nobody could hang up.)
+fn pseudoterminal() -> (File, PathBuf) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).expect("there is a pseudoterminal");
+    grantpt(&master).expect("it is ours");
+    unlockpt(&master).expect("it is ours");
+    let path = ptsname_r(&master).expect("it has a name");
+    let master = master.as_fd().try_clone_to_owned();
+    (
+        File::from(master.expect("there are descriptors")),
+        path.into(),
+    )
+}
+
+/// Reads until the last process that has the terminal open is gone, which looks like an error, or until it is to
+/// be closed.
+fn watch(mut master: File, until_closed: PipeReader, screen: &Arc<Screen>) -> JoinHandle<()> {
     let screen = Arc::clone(screen);
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = master.read(&mut buffer) {
+        let something_to_read = |master: &File| {
+            let mut ready = [
+                PollFd::new(master.as_fd(), PollFlags::POLLIN),
+                PollFd::new(until_closed.as_fd(), PollFlags::POLLIN),
+            ];
+            while poll(&mut ready, PollTimeout::NONE).is_err() {}
+            ready[1].any() == Some(false)
+        };
+        while something_to_read(&master)
+            && let Ok(count @ 1..) = master.read(&mut buffer)
+        {
             let mut shown = screen.shown.lock().expect("nobody panicked");
             shown.bytes.extend_from_slice(&buffer[..count]);
             screen.changed.notify_all();
