@@ -6,15 +6,17 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use nix::libc::PIPE_BUF;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// How long a full pipe may hold the wrapper up for one line, in milliseconds.
+/// How long a pipe that has just become full may hold the wrapper up, in milliseconds.
 const PATIENCE: u16 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +167,22 @@ pub fn printable(text: &str) -> String {
 }
 
 /// One `write` a line, so that lines of several processes do not mix. A reader who stopped reading costs
-/// a second for the line and then loses it: the server's life matters more than our words about it.
+/// a second, and then every line until there is room again: the server's life matters more than our words about it.
 fn write(line: &str) {
+    /// Whether the last line found no room.
+    static FULL: AtomicBool = AtomicBool::new(false);
     let stderr = io::stderr();
-    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    if poll(&mut ready, PollTimeout::from(PATIENCE)).is_ok_and(|n| n > 0) {
-        let _ = (&stderr).write_all(line.as_bytes());
+    // A pipe has room for so much at least when it has room at all. Only a longer line is cut.
+    for part in line.as_bytes().chunks(PIPE_BUF) {
+        let patience = match FULL.load(Ordering::Relaxed) {
+            true => PollTimeout::ZERO,
+            false => PollTimeout::from(PATIENCE),
+        };
+        let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        let has_room = poll(&mut ready, patience).is_ok_and(|n| n > 0);
+        FULL.store(!has_room, Ordering::Relaxed);
+        if !has_room || (&stderr).write_all(part).is_err() {
+            return;
+        }
     }
 }
