@@ -4,6 +4,8 @@ use nix::sys::signal::Signal::{SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGU
 use nix::sys::signal::kill;
 
 use crate::support::{DEADLINE, Shell, World, processes, until};
+use std::time::Duration;
+
 use hytale_emulator::Fault;
 
 /// Tells what happens to it, and ends with 3 on Ctrl-C.
@@ -251,9 +253,11 @@ fn while_it_is_stopped_the_terminal_is_as_the_shell_had_it_and_then_as_the_serve
 #[test]
 fn ctrl_z_before_the_server_is_there_stops_the_wrapper_alone() {
     let world = World::new();
-    world
-        .emulator
-        .fault(Fault::on("/v1/game-session").latency(std::time::Duration::from_secs(1)));
+    world.emulator.fault(
+        Fault::on("/v1/game-session")
+            .latency(Duration::from_secs(1))
+            .always(),
+    );
     for shell in Shell::each(&world, || world.run_with_broker().sh("echo ready; exit 3")) {
         let before = world.emulator.count("POST", "/v1/game-session");
         shell.types("./it");

@@ -2,6 +2,7 @@
 //! are the emulator's, on loopback; servers are real processes, and where it matters a real JVM.
 
 mod broker;
+mod closed_streams;
 mod credential_failures;
 mod credential_file;
 mod credential_keys;
@@ -11,6 +12,7 @@ mod credential_use;
 mod early_stop;
 mod env_source;
 mod exit_codes;
+mod first_moments;
 mod herd;
 mod import;
 mod job_control;
@@ -26,6 +28,7 @@ mod logs;
 mod odd_leases;
 mod out_of_memory;
 mod outages;
+mod pid_one;
 mod proxy;
 mod reaping;
 mod release_after;

@@ -1,11 +1,16 @@
 //! A server on a terminal: its console reads, Ctrl-C and its sisters reach it once, and the terminal comes back
 //! as it was, however the server ends.
 
+use std::time::Duration;
+
+use hytale_emulator::{Fault, View};
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use crate::support::{Start, Terminal, World, processes, until};
+use crate::support::{DEADLINE, Start, Terminal, World, processes, until};
+
+const MINT: &str = "/v1/game-session";
 
 /// Counts what comes from the keyboard, and tells all at the end.
 const COUNTING: &str = r#"
@@ -139,6 +144,27 @@ fn ctrl_z_is_undone_where_no_shell_is_above_to_continue_the_server() {
         terminal.press("\x03");
         ends_with(terminal, place, 3);
     }
+}
+
+#[test]
+fn ctrl_z_before_the_server_is_there_stops_nobody_where_no_shell_is_above() {
+    let world = World::new();
+    let slow = Fault::on(MINT).latency(Duration::from_millis(500));
+    world.emulator.fault(slow.always());
+    for (place, start) in [
+        ("first of its session", Terminal::start as fn(Start) -> _),
+        ("below a script", |start| {
+            Terminal::start(below_a_script(start))
+        }),
+    ] {
+        let before = world.emulator.count("POST", MINT);
+        let terminal = start(world.run_with_broker().sh("exit 3"));
+        let asked = |view: &View<'_>| view.count("POST", MINT) > before;
+        assert!(world.emulator.wait_for(asked, DEADLINE));
+        terminal.press("\x1a");
+        ends_with(terminal, place, 3);
+    }
+    world.assert_nothing_left();
 }
 
 /// Has nothing of the terminal left as it was.

@@ -31,6 +31,9 @@ pub fn stat(pid: Pid) -> Option<Stat> {
     })
 }
 
+/// The entrypoint's [`name`].
+pub const ENTRYPOINT: &str = "hytale-entrypoi";
+
 /// The first 15 bytes of the name of what it executes.
 pub fn name(pid: Pid) -> Option<String> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
@@ -79,6 +82,16 @@ fn words(pid: Pid, file: &str) -> String {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => String::new(),
         text => String::from_utf8_lossy(&text.expect("the process lives")).replace('\0', " "),
     }
+}
+
+/// How long it has been at work so far, in hundredths of a second.
+pub fn cpu_ticks(pid: Pid) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
+    let (_, fields) = stat.rsplit_once(')').expect("it has a name");
+    let fields = fields.split_whitespace().skip(11).take(2);
+    fields
+        .map(|ticks| ticks.parse::<u64>().expect("it is a number"))
+        .sum()
 }
 
 /// A set of signals in `/proc/PID/status`, such as `SigIgn`: bit 0 is signal 1.

@@ -201,9 +201,9 @@ impl Terminal {
         let mut found = None;
         until("there is an entrypoint with a server", || {
             let tree = processes::tree(self.pid());
-            let entrypoint = tree
-                .into_iter()
-                .find(|&pid| processes::name(pid).is_some_and(|name| name == "hytale-entrypoi"));
+            let entrypoint = tree.into_iter().find(|&pid| {
+                processes::name(pid).is_some_and(|name| name == processes::ENTRYPOINT)
+            });
             found = entrypoint.and_then(|pid| Some((pid, *processes::children(pid).first()?)));
             found.is_some()
         });
