@@ -1,5 +1,6 @@
 # The image for a Hytale server: Java 25 and hytale-entrypoint. It holds no file of the game; those come
 # in a volume. Both base images can be replaced: --build-arg RUST_IMAGE=... --build-arg JAVA_IMAGE=...
+# The binary alone, for images of your own: --target binary.
 ARG RUST_IMAGE=rust:1.95-alpine
 ARG JAVA_IMAGE=eclipse-temurin:25-jre
 
@@ -11,7 +12,12 @@ COPY . .
 # With --target, the flag is for the binary alone and not for what runs during the build.
 RUN host=$(rustc -vV | sed -n 's/^host: //p') \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$host" \
-    && cp "target/$host/release/hytale-entrypoint" /hytale-entrypoint
+    && cp "target/$host/release/hytale-entrypoint" /hytale-entrypoint \
+    && rm -r target
+
+FROM scratch AS binary
+COPY --from=build /hytale-entrypoint /hytale-entrypoint
+ENTRYPOINT ["/hytale-entrypoint"]
 
 FROM ${JAVA_IMAGE}
 COPY --from=build /hytale-entrypoint /usr/local/bin/hytale-entrypoint
@@ -26,5 +32,14 @@ VOLUME ["/hytale", "/var/lib/hytale-entrypoint"]
 WORKDIR /hytale/Server
 EXPOSE 5520/udp
 STOPSIGNAL SIGTERM
+# Within the start period a server that still boots is neither healthy nor counted as failing.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=5m --retries=3 CMD ["hytale-entrypoint", "health"]
 ENTRYPOINT ["hytale-entrypoint", "run", "--"]
 CMD ["--assets", "../Assets.zip"]
+
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="hytale-entrypoint" \
+    org.opencontainers.image.description="Java and the entrypoint for Hytale dedicated servers: session tokens, PID 1, and no leaked slot" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.source="https://github.com/hytale-entrypoint/hytale-entrypoint" \
+    org.opencontainers.image.version="${VERSION}"
