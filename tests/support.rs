@@ -7,6 +7,7 @@ pub mod account;
 pub mod conditions;
 pub mod credentials;
 pub mod crowd;
+pub mod door;
 pub mod kills;
 pub mod leases;
 pub mod machine;
