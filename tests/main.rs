@@ -3,6 +3,9 @@
 
 mod broker;
 mod closed_streams;
+mod containers;
+mod containers_image;
+mod containers_restarts;
 mod credential_failures;
 mod credential_file;
 mod credential_keys;

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod conditions;
+pub mod containers;
 pub mod credentials;
 pub mod crowd;
 pub mod door;
