@@ -4,6 +4,7 @@
 mod broker;
 mod closed_streams;
 mod containers;
+mod containers_compose;
 mod containers_image;
 mod containers_restarts;
 mod credential_failures;
