@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -32,4 +33,11 @@ pub(crate) fn between(start: Timestamp, end: Timestamp) -> Duration {
 /// RFC 3339 with nine fractional digits, as the session service writes it.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
     format!("{time:.9}")
+}
+
+/// As a `Date` header has it; nothing for a time that no such header can tell.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap_or_default()
 }

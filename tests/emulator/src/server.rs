@@ -11,12 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::DATE;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::clock;
 use crate::control;
 use crate::state::Shared;
 use crate::state::requests::Caller;
@@ -104,8 +106,12 @@ async fn respond(
         return Ok(control::answer(&shared, &call));
     }
     // A task of its own, because the work goes on when the client hangs up; that is how slots leak.
-    match tokio::spawn(pipeline::attend(shared, call, Caller::Client)).await {
-        Ok(Reply::Answer(answer)) => Ok(answer),
+    match tokio::spawn(pipeline::attend(Arc::clone(&shared), call, Caller::Client)).await {
+        // hyper would write the machine's time.
+        Ok(Reply::Answer(answer)) => {
+            let now = shared.read(|state| state.clock.now());
+            Ok(answer::with_header(answer, DATE, &clock::http_date(now)))
+        }
         Ok(Reply::Hang) => pending().await,
         Ok(Reply::Drop) | Err(_) => Err(Dropped),
     }

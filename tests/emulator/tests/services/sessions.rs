@@ -347,3 +347,17 @@ fn wrong_methods_are_405_and_unknown_paths_404() {
         (404, "404 page not found")
     );
 }
+
+#[test]
+fn the_services_tell_their_own_time() {
+    let emulator = start();
+    let date = || {
+        let answer = ask(emulator.url(), "GET", "/.well-known/jwks.json").send();
+        let date = jiff::fmt::rfc2822::parse(&answer.headers["date"]).unwrap();
+        date.timestamp()
+    };
+    let apart = |date: Timestamp| date.duration_since(Timestamp::now()).as_secs();
+    assert!(apart(date()).abs() < 60);
+    emulator.advance(Duration::from_hours(2));
+    assert!(apart(date()) > 3600);
+}
