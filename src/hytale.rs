@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod http;
+pub mod jwks;
 pub mod jwt;
 pub mod oauth;
 pub mod reason;

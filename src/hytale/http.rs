@@ -5,7 +5,9 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    AGE, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Client, Method, Response, Url, redirect};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -40,6 +42,8 @@ pub struct Answer {
     pub status: u16,
     /// How long the server asks us to wait.
     pub retry_after: Option<Duration>,
+    /// The server's time when it answered, where it tells.
+    pub date: Option<SystemTime>,
     /// It may hold tokens, so it is wiped.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -134,10 +138,12 @@ impl Http {
         let response = builder.send().await.map_err(|e| self.connection(&e))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
+        let date = date(response.headers());
         let body = self.body(response).await?;
         Ok(Answer {
             status,
             retry_after,
+            date,
             body,
         })
     }
@@ -185,6 +191,14 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// `Date` (RFC 9110, section 6.6.1), and the time that the answer has spent in caches since (RFC 9111, section 5.1).
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let date = httpdate::parse_http_date(text(DATE)?).ok()?;
+    let age = text(AGE).and_then(|age| age.trim().parse().ok());
+    date.checked_add(Duration::from_secs(age.unwrap_or(0)))
+}
+
 /// The innermost causes of a failure: reqwest's own words for the outer ones say less, and name the URL.
 fn chain(error: &reqwest::Error) -> String {
     // The first cause is hyper's "client error (Connect)", which the words before it say already.
@@ -200,5 +214,35 @@ fn chain(error: &reqwest::Error) -> String {
     match words.is_empty() {
         true => "the request cannot be sent".to_owned(),
         false => words.join(": "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_out_of_a_cache_is_older_than_the_answer() {
+        let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            let pairs = pairs.iter();
+            pairs
+                .map(|(name, value)| {
+                    let name = reqwest::header::HeaderName::from_static(name);
+                    (name, HeaderValue::from_static(value))
+                })
+                .collect()
+        };
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let now = ("date", "Fri, 15 Jan 2027 08:00:00 GMT");
+        for (given, date) in [
+            (&[now][..], at(1_800_000_000)),
+            (&[now, ("age", "90")], at(1_800_000_090)),
+            (&[now, ("age", "old")], at(1_800_000_000)),
+            (&[now, ("age", "18446744073709551615")], None),
+            (&[("date", "today")], None),
+            (&[], None),
+        ] {
+            assert_eq!(super::date(&headers(given)), date, "{given:?}");
+        }
     }
 }

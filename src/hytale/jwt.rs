@@ -87,25 +87,53 @@ pub fn profile(identity: &Secret) -> Option<Uuid> {
     Some(claims.sub)
 }
 
-fn payload<T: DeserializeOwned>(name: &'static str, token: &Secret) -> Result<T, TokenError> {
-    let token = token.expose_secret();
-    if token.len() > LIMIT {
-        return Err(TokenError::TooLong(name));
+/// The claims that are asked for.
+///
+/// # Errors
+/// When it is no token, or a claim is of another kind.
+pub fn payload<T: DeserializeOwned>(name: &'static str, token: &Secret) -> Result<T, TokenError> {
+    json(Parts::of(name, token)?.payload).ok_or(TokenError::NotJwt(name))
+}
+
+/// The three parts of a token, as they are written.
+pub struct Parts<'a> {
+    pub header: &'a str,
+    payload: &'a str,
+    pub signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// # Errors
+    /// When it has not the form of a token.
+    pub fn of(name: &'static str, token: &'a Secret) -> Result<Self, TokenError> {
+        let token = token.expose_secret();
+        if token.len() > LIMIT {
+            return Err(TokenError::TooLong(name));
+        }
+        if !is_visible_ascii(token) {
+            return Err(TokenError::Characters(name));
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenError::NotJwt(name));
+        };
+        Ok(Self {
+            header,
+            payload,
+            signature,
+        })
     }
-    if !is_visible_ascii(token) {
-        return Err(TokenError::Characters(name));
-    }
-    let mut parts = token.split('.');
-    let (Some(_), Some(payload), Some(_), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(TokenError::NotJwt(name));
-    };
-    let payload = URL_SAFE_NO_PAD
-        .decode(payload)
-        .or_else(|_| URL_SAFE.decode(payload))
-        .map_err(|_| TokenError::NotJwt(name))?;
-    serde_json::from_slice(&payload).map_err(|_| TokenError::NotJwt(name))
+}
+
+/// What a part holds, where it is JSON. Some write the padding that RFC 7515 leaves out.
+pub fn json<T: DeserializeOwned>(part: &str) -> Option<T> {
+    let text = URL_SAFE_NO_PAD
+        .decode(part)
+        .or_else(|_| URL_SAFE.decode(part))
+        .ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// Whether a text can stand in an HTTP header and on a command line as it is.
