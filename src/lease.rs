@@ -12,6 +12,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::warn;
 use uuid::Uuid;
@@ -23,6 +25,10 @@ pub use leftover::{Found, Held, Leftover, Taken};
 
 /// The version of the files that we write, and the only one that we read.
 const VERSION: u32 = 1;
+
+/// Why a state folder is its owner's alone.
+pub const OPEN_TO_OTHERS: &str =
+    "chmod go-w: whoever can write there decides what we send to the session service";
 
 /// The folder that outlives the process.
 #[derive(Clone, Debug)]
@@ -75,14 +81,39 @@ impl StateDir {
             .recursive(true)
             .mode(0o700)
             .create(state.leases())?;
-        if fs::metadata(path)?.permissions().mode() & 0o022 != 0 {
+        if state.is_open_to_others() {
             warn!(
-                hint = "chmod go-w: whoever can write there decides what we send to the session service",
+                hint = OPEN_TO_OTHERS,
                 "others can write to the state folder {}",
                 path.display()
             );
         }
         Ok(state)
+    }
+
+    /// The folder as it is, there or not: nothing is made.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Whether others can write there.
+    pub fn is_open_to_others(&self) -> bool {
+        fs::metadata(&self.0).is_ok_and(|folder| folder.permissions().mode() & 0o022 != 0)
+    }
+
+    /// Whether [`StateDir::open`] and a lease would succeed, as far as that can be known without making anything.
+    ///
+    /// # Errors
+    /// With the reason why not.
+    pub fn would_open(&self) -> io::Result<()> {
+        let leases = self.leases();
+        let there = leases.ancestors().find(|folder| folder.exists());
+        // A path that is relative begins in the working directory.
+        let there = there.unwrap_or(Path::new("."));
+        if !there.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(access(there, AccessFlags::W_OK | AccessFlags::X_OK)?)
     }
 
     /// Prepares a lease.

@@ -1,7 +1,7 @@
 //! The whole story of `run`: look the server up, open a session for it, start it, look after it, release
 //! the session, pass the exit code on.
 
-mod open;
+pub mod open;
 
 use tracing::info;
 

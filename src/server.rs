@@ -1,16 +1,16 @@
 //! The server: found before a session is opened, started with its tokens once one is.
 
 mod argfile;
-mod environment;
-mod program;
-mod second_session;
-mod user;
+pub mod environment;
+pub mod program;
+pub mod second_session;
+pub mod user;
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, stdout};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tracing::debug;
@@ -90,18 +90,7 @@ impl<'a> Launch<'a> {
     pub fn look_up(config: &'a Config) -> Result<Self, LaunchError> {
         let program = program::find(config.command.program())?;
         if let Some(jar) = config.command.jar() {
-            let file = File::open(jar).and_then(|file| file.metadata());
-            let error = match file {
-                Ok(file) if file.is_file() => None,
-                Ok(_) => Some(io::Error::other("it is not a file")),
-                Err(error) => Some(error),
-            };
-            if let Some(error) = error {
-                return Err(LaunchError::Jar {
-                    jar: jar.to_owned(),
-                    error,
-                });
-            }
+            open_jar(jar)?;
         }
         let user = config.user.as_ref().map(User::find).transpose()?;
         Ok(Self {
@@ -204,6 +193,19 @@ fn is_watched(watch: Watch) -> bool {
         Watch::Always => true,
         Watch::Off => false,
     }
+}
+
+/// # Errors
+/// When there is no such file, or it cannot be read.
+pub fn open_jar(jar: &Path) -> Result<File, LaunchError> {
+    let opened = File::open(jar).and_then(|file| match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a file")),
+    });
+    opened.map_err(|error| LaunchError::Jar {
+        jar: jar.to_owned(),
+        error,
+    })
 }
 
 fn token_arguments(tokens: &TokenPair) -> [OsString; 4] {

@@ -4,6 +4,8 @@ pub mod sweep;
 mod trail;
 
 use std::cell::RefCell;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -76,6 +78,35 @@ struct Ours {
     standing: Standing,
 }
 
+/// What became of a session's slot when it was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    Free,
+    /// It could not be freed, or was not to be, or nobody knows.
+    Taken,
+}
+
+/// Why there are no leases.
+#[derive(Debug, Error)]
+pub enum NoState {
+    #[error("there is no folder for leases")]
+    Nowhere,
+    #[error("cannot use the state folder {}: {error}", path.display())]
+    Unusable { path: PathBuf, error: io::Error },
+}
+
+impl NoState {
+    /// What comes of it.
+    pub const AND_SO: &str = "a session is not freed when this process is killed";
+
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Nowhere => "give --state-dir",
+            Self::Unusable { .. } => "make it writable, or give another --state-dir",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Good,
@@ -88,10 +119,43 @@ const SERVER_RENEWS: Duration = Duration::from_secs(5 * 60);
 
 impl<'a> Sessions<'a> {
     pub fn new(config: &'a Config) -> Self {
+        let state = state_dir(config, StateDir::open).inspect_err(|error| {
+            warn!(hint = error.hint(), "{error}; {}", NoState::AND_SO);
+        });
         Self {
             config,
-            state: state_dir(config),
+            state: state.ok().flatten(),
         }
+    }
+
+    /// The folder for leases as it is, if any are kept; nothing is made.
+    ///
+    /// # Errors
+    /// When there could be none.
+    pub fn look(config: &Config) -> Result<Option<StateDir>, NoState> {
+        state_dir(config, |path| {
+            let state = StateDir::at(path);
+            state.would_open()?;
+            Ok(state)
+        })
+    }
+
+    /// Whether [`Sessions::open`] would take these tokens, and a server could live with them. Nothing is opened.
+    ///
+    /// # Errors
+    /// As [`Sessions::open`] and [`Session::check`].
+    pub fn would_take(
+        config: &Config,
+        tokens: &TokenPair,
+        min_life: Duration,
+    ) -> Result<(), SessionError> {
+        jwt::expiry("session", &tokens.session)?;
+        if let Ok(Some(state)) = Self::look(config)
+            && state.was_released(&tokens.session)
+        {
+            return Err(SessionError::Released);
+        }
+        good_for(tokens, min_life)
     }
 
     pub fn state(&self) -> Option<&StateDir> {
@@ -140,30 +204,26 @@ impl<'a> Sessions<'a> {
     }
 }
 
-fn state_dir(config: &Config) -> Option<StateDir> {
-    const AND_SO: &str = "a session is not freed when this process is killed";
-    if config.release == Release::Never {
-        return None;
-    }
-    let Some(path) = &config.state_dir else {
-        warn!(
-            hint = "give --state-dir",
-            "there is no folder for leases: {AND_SO}"
-        );
-        return None;
-    };
-    StateDir::open(path)
-        .inspect_err(|error| {
-            warn!(
-                hint = "make it writable, or give another --state-dir",
-                "cannot use the state folder {}: {error}; {AND_SO}",
-                path.display()
-            );
-        })
-        .ok()
+fn good_for(tokens: &TokenPair, min_life: Duration) -> Result<(), SessionError> {
+    Ok(jwt::check(tokens, min_life, Timestamp::now())?)
 }
 
-fn cannot_write(error: &std::io::Error) {
+fn state_dir(
+    config: &Config,
+    open: impl FnOnce(&Path) -> io::Result<StateDir>,
+) -> Result<Option<StateDir>, NoState> {
+    if config.release == Release::Never {
+        return Ok(None);
+    }
+    let path = config.state_dir.as_deref().ok_or(NoState::Nowhere)?;
+    let opened = open(path).map_err(|error| NoState::Unusable {
+        path: path.to_owned(),
+        error,
+    });
+    opened.map(Some)
+}
+
+fn cannot_write(error: &io::Error) {
     warn!("cannot write a lease: {error}; the session is not freed when this process is killed");
 }
 
@@ -210,7 +270,7 @@ impl Session<'_> {
     /// # Errors
     /// For the first of the two with which it cannot.
     pub fn check(&self, min_life: Duration) -> Result<(), SessionError> {
-        Ok(jwt::check(&self.tokens, min_life, Timestamp::now())?)
+        good_for(&self.tokens, min_life)
     }
 
     /// What may be known of it.
@@ -242,29 +302,35 @@ impl Session<'_> {
 
     /// Frees the slot. A failure is told here and goes no further: the server's outcome is what counts, and
     /// the lease stays for the next start.
-    pub async fn release(self) {
+    pub async fn release(self) -> Slot {
         if self.config.release == Release::Never {
-            return;
+            return Slot::Taken;
         }
         let ours = self.ours.into_inner();
+        let mut slot = Slot::Free;
         match free(&self.config.sessions_url, &ours.token, Tries::AFew).await {
             Ok(Released::Freed) => info!("session released"),
-            Ok(Released::AlreadyGone) if ours.may_be_superseded() => warn!(
-                "the session service takes our token no more, and the server's is not ours to know: unless the \
-                 server freed the slot, it stays taken for up to an hour"
-            ),
+            Ok(Released::AlreadyGone) if ours.may_be_superseded() => {
+                warn!(
+                    "the session service takes our token no more, and the server's is not ours to know: unless \
+                     the server freed the slot, it stays taken for up to an hour"
+                );
+                slot = Slot::Taken;
+            }
             Ok(Released::AlreadyGone) => info!("session released: it was already gone"),
             Err(error) => {
                 let then = match ours.lease {
                     Some(_) => "its lease stays for the next start",
                     None => "it holds its slot until it expires",
                 };
-                return warn!("cannot release the session: {error}; {then}");
+                warn!("cannot release the session: {error}; {then}");
+                return Slot::Taken;
             }
         }
         if let Some(Err(error)) = ours.lease.map(Lease::strike) {
             warn!("cannot strike the lease of a session that is free: {error}");
         }
+        slot
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a token pair comes from: one file a source, and what can go wrong in each.
 
-mod broker;
+pub mod broker;
 mod env;
 pub mod file;
 

@@ -92,13 +92,31 @@ impl ServerCommand {
         is_named_java(self.program())
     }
 
-    /// Whether the server will look at its tokens at all.
-    pub fn wants_tokens(&self) -> bool {
-        let server_arguments = match self.jar_option {
+    /// What the server itself is given, as far as that can be known.
+    fn server_arguments(&self) -> &[OsString] {
+        match self.jar_option {
             Some(at) => &self.argv[at + 2..],
             None => self.arguments(),
-        };
-        let mut arguments = server_arguments.iter().map(OsString::as_os_str);
+        }
+    }
+
+    /// The files and folders that `--assets` names.
+    pub fn assets(&self) -> Vec<&Path> {
+        let mut arguments = self.server_arguments().iter().map(OsString::as_os_str);
+        let mut assets = Vec::new();
+        while let Some(argument) = arguments.next() {
+            let path = match argument.as_bytes() {
+                b"--assets" => arguments.next(),
+                other => other.strip_prefix(b"--assets=").map(OsStr::from_bytes),
+            };
+            assets.extend(path.map(Path::new));
+        }
+        assets
+    }
+
+    /// Whether the server will look at its tokens at all.
+    pub fn wants_tokens(&self) -> bool {
+        let mut arguments = self.server_arguments().iter().map(OsString::as_os_str);
         while let Some(argument) = arguments.next() {
             let mode = match argument.as_bytes() {
                 b"--singleplayer" | b"--singleplayer=true" => return false,
@@ -199,6 +217,24 @@ mod tests {
             ("./start.sh --singleplayer", false),
         ] {
             assert_eq!(command(words).wants_tokens(), wants, "{words}");
+        }
+    }
+
+    #[test]
+    fn the_assets_are_those_of_the_server() {
+        for (words, assets) in [
+            ("--assets ../Assets.zip", &["../Assets.zip"][..]),
+            (
+                "java --assets=x -jar a.jar --assets=y --assets z",
+                &["y", "z"],
+            ),
+            ("./start.sh --assets a", &["a"]),
+            ("java -jar a.jar --assets", &[]),
+            ("java -jar --assets", &[]),
+        ] {
+            let found = command(words);
+            let assets: Vec<_> = assets.iter().map(Path::new).collect();
+            assert_eq!(found.assets(), assets, "{words}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::{AccessFlags, access};
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
@@ -190,6 +191,27 @@ impl Store {
         }
     }
 
+    /// Whether the file could be written, as far as that can be known without doing so.
+    ///
+    /// # Errors
+    /// With the reason why not.
+    pub fn would_write(&self) -> Result<(), StoreError> {
+        self.can_be_replaced()?;
+        access(
+            atomic::folder_of(&self.path),
+            AccessFlags::W_OK | AccessFlags::X_OK,
+        )
+        .map_err(|error| self.cannot_write(error.into()))
+    }
+
+    /// Another file is put in its place, and nothing can take the place of a mount.
+    fn can_be_replaced(&self) -> Result<(), StoreError> {
+        match atomic::is_mount_point(&self.path) {
+            true => Err(self.cannot_write(io::Error::other("it is mounted by itself"))),
+            false => Ok(()),
+        }
+    }
+
     fn cannot_write(&self, error: io::Error) -> StoreError {
         StoreError::Write {
             path: self.path.clone(),
@@ -211,10 +233,7 @@ impl Locked<'_> {
     /// When the folder cannot be written or is full, or a key that was named is not there.
     pub fn pen(&self) -> Result<Pen<'_>, StoreError> {
         let path = &self.store.path;
-        if atomic::is_mount_point(path) {
-            let error = io::Error::other("it is mounted by itself");
-            return Err(self.store.cannot_write(error));
-        }
+        self.store.can_be_replaced()?;
         let cannot_write = |error| self.store.cannot_write(error);
         let mut file = Unfinished::create(atomic::folder_of(path)).map_err(cannot_write)?;
         file.reserve().map_err(cannot_write)?;

@@ -36,18 +36,10 @@ pub async fn session<'a>(
         return Ok(None);
     }
     announcer.obtaining();
-    let stop = Stop::new();
-    let mut opening = pin!(from_any(config, &stop));
-    let opened = tokio::select! {
-        opened = &mut opening => opened,
-        signal = signals.ending() => {
-            stop.request();
-            info!("{} came before the server was started: only what is under way is finished", name(signal));
-            return Err(stopped(signal, last_answer(opening, config.session.release_after, &stop).await).await);
-        }
-    };
-    match opened {
-        Err(error) if config.tokens.on_no_token == OnNoToken::Start => {
+    match any(config, signals).await {
+        Err(error @ (Error::NoSource | Error::NoTokens(_)))
+            if config.tokens.on_no_token == OnNoToken::Start =>
+        {
             warn!("{error}; the server starts without");
             Ok(None)
         }
@@ -55,6 +47,23 @@ pub async fn session<'a>(
             announcer.session(session.status());
             Some(session)
         }),
+    }
+}
+
+/// Opens a session with the first source that yields tokens.
+///
+/// # Errors
+/// When there is none; or after a stop signal.
+pub async fn any<'a>(config: &'a Run, signals: &mut Signals) -> Result<Session<'a>, Error> {
+    let stop = Stop::new();
+    let mut opening = pin!(from_any(config, &stop));
+    tokio::select! {
+        opened = &mut opening => opened,
+        signal = signals.ending() => {
+            stop.request();
+            info!("{} came before the server was started: only what is under way is finished", name(signal));
+            Err(stopped(signal, last_answer(opening, config.session.release_after, &stop).await).await)
+        }
     }
 }
 
@@ -79,7 +88,9 @@ async fn last_answer<T>(
 /// A session that arrives after the signal is not for us any more.
 async fn stopped(signal: c_int, answer: Option<Result<Session<'_>, Error>>) -> Error {
     match answer {
-        Some(Ok(session)) => session.release().await,
+        Some(Ok(session)) => {
+            session.release().await;
+        }
         Some(Err(_)) => {}
         None => {
             warn!("the request under way was not answered: if it opened a session, that stays open")

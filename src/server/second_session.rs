@@ -7,6 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use tracing::warn;
 
+pub const HINT: &str =
+    "import it with hytale-entrypoint import, then remove it and AuthCredentialStore";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ServerConfig {
@@ -20,22 +23,23 @@ struct CredentialStore {
     path: Option<String>,
 }
 
-/// Looks in the folder that the server is started in.
-pub fn warn() {
+/// Looks in the folder that the server is started in; what it finds there, in words.
+pub fn look() -> Option<String> {
     // A file that is not there or not JSON is the server's own business.
-    let config = fs::read("config.json")
-        .ok()
-        .and_then(|text| serde_json::from_slice::<ServerConfig>(&text).ok());
-    let Some(store) = config.and_then(|config| config.auth_credential_store) else {
-        return;
-    };
+    let text = fs::read("config.json").ok()?;
+    let config: ServerConfig = serde_json::from_slice(&text).ok()?;
+    let store = config.auth_credential_store?;
     let path = store.path.as_deref().unwrap_or("auth.enc");
-    if store.r#type == "Encrypted" && Path::new(path).exists() {
-        warn!(
-            hint =
-                "import it with hytale-entrypoint import, then remove it and AuthCredentialStore",
+    (store.r#type == "Encrypted" && Path::new(path).exists()).then(|| {
+        format!(
             "config.json gives the server credentials of its own, {path}: it will open a second session that \
              nobody frees"
-        );
+        )
+    })
+}
+
+pub fn warn() {
+    if let Some(found) = look() {
+        warn!(hint = HINT, "{found}");
     }
 }

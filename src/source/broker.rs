@@ -103,13 +103,7 @@ struct Wanted<'a> {
 
 pub async fn mint(config: &Broker, policy: &Policy, stop: &Stop) -> Result<TokenPair, SourceError> {
     let http = Http::to(&config.url).map_err(BrokerError::Http)?;
-    let bearer = config.bearer.as_ref().map(read).transpose()?;
-    if bearer
-        .as_ref()
-        .is_some_and(|bearer| !is_visible_ascii(bearer.expose_secret()))
-    {
-        return Err(BrokerError::Bearer.into());
-    }
+    let bearer = bearer(config)?;
     let wanted = Wanted {
         account: config.account.as_deref(),
         profile_uuids: &config.profiles,
@@ -128,6 +122,52 @@ pub async fn mint(config: &Broker, policy: &Policy, stop: &Stop) -> Result<Token
         })
         .await?;
     Ok(pair)
+}
+
+/// Asks a broker how it is. No session is opened, and whether it takes our bearer token is not known.
+///
+/// # Errors
+/// As for a session, as far as that can be told.
+pub async fn health(config: &Broker, policy: &Policy, stop: &Stop) -> Result<(), SourceError> {
+    #[derive(Deserialize)]
+    struct Health {
+        ok: bool,
+    }
+
+    let http = Http::to(&config.url).map_err(BrokerError::Http)?;
+    bearer(config)?;
+    let asked = policy.run(stop, async || {
+        let request = Request {
+            method: Method::GET,
+            path: "/healthz",
+            bearer: None,
+            body: Body::None,
+            within: policy.left(config.timeout),
+        };
+        let answer = http.send(request).await?;
+        let status = answer.status;
+        let is_well = || serde_json::from_slice(&answer.body).is_ok_and(|Health { ok }| ok);
+        let reason = reason(&answer.body, None);
+        match status {
+            200 if is_well() => Ok(()),
+            429 | 500..=599 => Err(BrokerError::Trouble {
+                status,
+                reason,
+                retry_after: answer.retry_after,
+            }),
+            _ => Err(BrokerError::NotABroker { status, reason }),
+        }
+    });
+    Ok(asked.await?)
+}
+
+fn bearer(config: &Broker) -> Result<Option<Secret>, SourceError> {
+    let bearer = config.bearer.as_ref().map(read).transpose()?;
+    let fits = |bearer: &Secret| is_visible_ascii(bearer.expose_secret());
+    match bearer.as_ref().is_none_or(fits) {
+        true => Ok(bearer),
+        false => Err(BrokerError::Bearer.into()),
+    }
 }
 
 fn judge(answer: &Answer, bearer: Option<&Secret>) -> Result<TokenPair, BrokerError> {

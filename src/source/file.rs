@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::config::tokens::CredentialFiles;
+use crate::credentials::Credentials;
 use crate::credentials::store::{Store, StoreError};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
@@ -55,7 +56,8 @@ impl From<HttpError> for FileError {
     }
 }
 
-fn list(profiles: &[Profile]) -> String {
+/// Profiles by name and number, for people.
+pub fn list(profiles: &[Profile]) -> String {
     let words: Vec<_> = profiles
         .iter()
         .map(|profile| format!("{} ({})", profile.username, profile.uuid))
@@ -155,6 +157,26 @@ pub async fn mint(
     Err(error)
 }
 
+/// The profiles that a person named, for this start or once for all.
+pub fn chosen(config: &CredentialFiles, credentials: &Credentials) -> Vec<Uuid> {
+    match config.profiles.is_empty() {
+        true => credentials.profiles(),
+        false => config.profiles.clone(),
+    }
+}
+
+/// The profile of an account for which nobody named one.
+///
+/// # Errors
+/// When that is not plain.
+pub fn only(mut profiles: Vec<Profile>) -> Result<Profile, FileError> {
+    match profiles.len() {
+        0 => Err(FileError::NoProfile),
+        1 => Ok(profiles.remove(0)),
+        _ => Err(FileError::NoneSelected(profiles)),
+    }
+}
+
 /// What all files and profiles of a pool have in common.
 struct Pool<'a> {
     config: &'a CredentialFiles,
@@ -187,23 +209,14 @@ impl Pool<'_> {
 
     /// The profiles to try: those that were named, else selected, else the account's only one.
     async fn profiles(&self, access: &mut Access<'_>) -> Result<Vec<Uuid>, FileError> {
-        if !self.config.profiles.is_empty() {
-            return Ok(self.config.profiles.clone());
-        }
-        let selected = access.credentials().profiles();
-        if !selected.is_empty() {
-            return Ok(selected);
+        let chosen = chosen(self.config, access.credentials());
+        if !chosen.is_empty() {
+            return Ok(chosen);
         }
         let http = Http::to(&self.config.credentials.account_data_url)?;
-        let profiles = access.profiles(&http).await?;
-        match profiles.as_slice() {
-            [] => Err(FileError::NoProfile),
-            [only] => {
-                access.remember(only.uuid).await;
-                Ok(vec![only.uuid])
-            }
-            _ => Err(FileError::NoneSelected(profiles)),
-        }
+        let only = only(access.profiles(&http).await?)?;
+        access.remember(only.uuid).await;
+        Ok(vec![only.uuid])
     }
 
     async fn session(

@@ -149,7 +149,8 @@ impl<'a> Access<'a> {
     }
 }
 
-fn usable(credentials: &Credentials, refused: Option<&Secret>) -> Option<Secret> {
+/// The stored access token, if a start would use it: it lasts, and is not the one that was refused.
+pub fn usable(credentials: &Credentials, refused: Option<&Secret>) -> Option<Secret> {
     let token = credentials.access_token()?;
     let lasts = credentials.expires_at()? > Timestamp::now() + MARGIN;
     (lasts && Some(&token) != refused).then_some(token)
