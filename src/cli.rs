@@ -27,6 +27,10 @@ pub enum Command {
     #[command(after_help = RUN_AFTER_HELP)]
     Run(Box<RunArgs>),
 
+    /// Say what would fail at run, and start nothing
+    #[command(after_help = CHECK_AFTER_HELP)]
+    Check(Box<CheckArgs>),
+
     /// Ask whether the server is ready: for HEALTHCHECK and probes
     #[command(after_help = "Exit codes: 0 when the server is ready, else 1.")]
     Health {
@@ -98,6 +102,24 @@ Exit codes: the server's own, 128+n when signal n ended it, or
    69  no source answered in time            78  nothing configured, or no key fits
    70  a bug in the wrapper            126, 127  the command cannot be executed, is not found
   124  --ready-timeout passed";
+
+const CHECK_AFTER_HELP: &str = "\
+Takes the options and variables of run, and its COMMAND. The exit code is 0 when nothing would fail, else the
+one that run would end with: see hytale-entrypoint run --help.";
+
+#[derive(Args, Debug, Default)]
+pub struct CheckArgs {
+    /// Open a session, look at its tokens as the server would, and free it
+    #[arg(long)]
+    pub mint: bool,
+
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+}
 
 /// Every option is text here: `config.rs` can then name the flag or the variable in the same words.
 #[derive(Args, Debug, Default)]
@@ -292,6 +314,7 @@ impl Command {
     pub fn shared(&self) -> &SharedArgs {
         match self {
             Self::Run(run) => &run.shared,
+            Self::Check(check) => &check.run.shared,
             Self::Health { shared } => shared,
             Self::Account(command) => command.shared(),
         }

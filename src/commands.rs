@@ -1,5 +1,6 @@
 //! The commands about credentials, one file each, and why they end without doing their job.
 
+pub mod check;
 mod health;
 mod import;
 mod login;

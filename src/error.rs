@@ -75,7 +75,7 @@ impl Refusal {
         }
     }
 
-    fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
             Self::Source(error) => error.hint(),
             Self::Session(error) => error.hint(),

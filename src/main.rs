@@ -85,6 +85,10 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
                 let file = config::status_file(&shared, &environment)?;
                 Ok(commands::health(&file))
             }
+            Command::Check(args) => {
+                let config = config::run(&args.run, &environment);
+                commands::check::check(&args, config, &mut signals).await
+            }
             Command::Account(command) => {
                 let account = config::account(command.shared(), &environment)?;
                 commands::run(&command, &account, &mut signals).await?;
