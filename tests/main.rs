@@ -2,6 +2,9 @@
 //! are the emulator's, on loopback; servers are real processes, and where it matters a real JVM.
 
 mod broker;
+mod check;
+mod check_mint;
+mod check_sources;
 mod closed_streams;
 mod containers;
 mod containers_compose;

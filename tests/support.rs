@@ -4,6 +4,7 @@
 //! condition with a deadline.
 
 pub mod account;
+pub mod checks;
 pub mod conditions;
 pub mod containers;
 pub mod credentials;

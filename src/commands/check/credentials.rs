@@ -81,9 +81,7 @@ async fn one(
     let key = key.map(ToString::to_string).unwrap_or_default();
     Ok(Check::ok(
         NAME,
-        format_args!(
-            "{path} opens with {key} and holds a login; whether that still works shows --mint"
-        ),
+        format_args!("{path} opens with {key} and holds a login; --mint tries it"),
     ))
 }
 
@@ -102,10 +100,9 @@ async fn profiles(
     match listed {
         Ok(profiles) if chosen.is_empty() => only(profiles).map(|_| None),
         Ok(profiles) => known(&chosen, &profiles),
-        Err(error @ AccountError::Refused { .. }) => unsure(
-            error,
-            "a start renews the access token; whether it can shows --mint",
-        ),
+        Err(error @ AccountError::Refused { .. }) => {
+            unsure(error, "a start renews the access token; --mint tries it")
+        }
         Err(error) if chosen.is_empty() => Err(error.into()),
         Err(error) => unsure(error, "check the network, and --account-data-url"),
     }

@@ -131,7 +131,7 @@ async fn ask(config: &Run, broker: &Broker) -> Found {
     match broker::health(broker, &policy(config), &Stop::new()).await {
         Ok(()) => Found::Settled(Check::ok(
             NAME,
-            format_args!("{} answers; what it hands out shows --mint", broker.url),
+            format_args!("{} answers; --mint shows what it hands out", broker.url),
         )),
         Err(error) => Found::Refused(Refused {
             name: NAME,
