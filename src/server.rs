@@ -19,6 +19,7 @@ use crate::config::readiness::{Readiness, Watch};
 use crate::config::server::{PassTokens, Server as Config};
 use crate::exit::Code;
 use crate::hytale::TokenPair;
+use crate::secret;
 use crate::supervise::Child;
 use crate::supervise::output::Output;
 use crate::supervise::terminal::Terminal;
@@ -198,11 +199,8 @@ fn is_watched(watch: Watch) -> bool {
 /// # Errors
 /// When there is no such file, or it cannot be read.
 pub fn open_jar(jar: &Path) -> Result<File, LaunchError> {
-    let opened = File::open(jar).and_then(|file| match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is not a file")),
-    });
-    opened.map_err(|error| LaunchError::Jar {
+    // A FIFO would hold us up before anybody hears a signal.
+    secret::open_regular(jar).map_err(|error| LaunchError::Jar {
         jar: jar.to_owned(),
         error,
     })

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hytale_emulator::Fault;
 use nix::sys::signal::Signal::SIGTERM;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::support::checks::{EMPTY_ARCHIVE, HEALTH, KEYS};
 use crate::support::machine::has_namespaces;
@@ -139,7 +141,7 @@ fn what_cannot_be_started_has_the_exit_code_that_run_has() {
             "jdk/bin/java -jar folder",
             66,
             "jar",
-            "cannot read the jar folder: it is not a file".to_owned(),
+            "cannot read the jar folder: it is not a regular file".to_owned(),
         ),
         (
             "jdk/bin/java -jar whole.jar --assets=no.zip",
@@ -174,8 +176,8 @@ fn assets_may_be_a_folder_and_a_file_that_was_cut_short_is_a_warning() {
     let world = World::new();
     fs::create_dir(world.path("assets")).unwrap();
     world.write("Assets.zip", &EMPTY_ARCHIVE[..20]);
-    let start = world.check_with_broker().args(["--", "sh", "--assets"]);
-    start
+    let start = || world.check_with_broker().args(["--", "sh", "--assets"]);
+    start()
         .args(["assets", "--assets=Assets.zip"])
         .finish()
         .code(0)
@@ -185,6 +187,12 @@ fn assets_may_be_a_folder_and_a_file_that_was_cut_short_is_a_warning() {
             "assets",
             "Assets.zip is no zip archive, or not all of one",
         );
+    mkfifo(&world.path("fifo"), Mode::S_IRWXU).unwrap();
+    start().arg("fifo").finish().code(66).shows(
+        "FAILED",
+        "assets",
+        "cannot read the assets fifo: it is not a regular file",
+    );
 }
 
 #[test]
@@ -329,6 +337,11 @@ fn credentials_of_the_servers_own_are_a_warning() {
         "config.json gives the server credentials of its own, own.enc: it will open a second session that \
          nobody frees",
     );
+    // Nobody waits for what a FIFO may bring one day.
+    fs::remove_file(world.path("config.json")).unwrap();
+    mkfifo(&world.path("config.json"), Mode::S_IRWXU).unwrap();
+    check().code(0).shows_nothing_of("config");
+    world.run_with_broker().sh("exit 3").finish().code(3);
 }
 
 #[test]

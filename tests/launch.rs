@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use crate::support::World;
 
 #[rustfmt::skip]
@@ -10,7 +13,8 @@ const NO_SERVER: &[(&[&str], i32, &str)] = &[
     (&["./no-such/server"], 127, "command not found: ./no-such/server"),
     (&["./plain"], 126, "cannot execute ./plain: Permission denied (os error 13)"),
     (&["./folder"], 126, "cannot execute ./folder: is a directory"),
-    (&["java", "-jar", "folder"], 66, "cannot read the jar folder: it is not a file"),
+    (&["java", "-jar", "folder"], 66, "cannot read the jar folder: it is not a regular file"),
+    (&["java", "-jar", "fifo"], 66, "cannot read the jar fifo: it is not a regular file"),
     (&["java", "-jar", "no.jar"], 66, "cannot read the jar no.jar: No such file or directory (os error 2)"),
     (&["--x"], 66, "cannot read the jar HytaleServer.jar: No such file or directory (os error 2)"),
     (&[], 66, "cannot read the jar HytaleServer.jar: No such file or directory (os error 2)"),
@@ -21,6 +25,7 @@ fn a_command_that_cannot_be_started_costs_no_slot() {
     let world = World::new();
     world.write("plain", "exit 0\n");
     fs::create_dir(world.path("folder")).unwrap();
+    mkfifo(&world.path("fifo"), Mode::S_IRWXU).unwrap();
     for (command, code, error) in NO_SERVER {
         let start = world.run_with_broker().arg("--").args(*command);
         start.finish().code(*code).says(&format!("error: {error}"));

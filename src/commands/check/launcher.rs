@@ -1,13 +1,13 @@
 //! What would be started: the command, its Java, its jar, its user, the assets.
 
-use std::fs::File;
-use std::io;
+use std::fs;
 use std::path::Path;
 
 use super::report::Check;
 use super::{archive, java};
 use crate::config::server::Server;
 use crate::exit::Code;
+use crate::secret::open_regular;
 use crate::server::user::User;
 use crate::server::{LaunchError, open_jar, program};
 use crate::sys::Identity;
@@ -68,10 +68,11 @@ fn jar(path: &Path) -> Check {
 
 /// The server may take what we do not know of, so only what is missing is a failure.
 fn assets(path: &Path) -> Check {
-    let whole = |file: File| -> io::Result<bool> {
-        Ok(file.metadata()?.is_dir() || archive::is_whole(&file)?)
+    let whole = || match path.is_dir() {
+        true => fs::read_dir(path).map(|_| true),
+        false => archive::is_whole(&open_regular(path)?),
     };
-    match File::open(path).and_then(whole) {
+    match whole() {
         Ok(true) => Check::ok("assets", path.display()),
         Ok(false) => Check::warning(
             "assets",
