@@ -7,7 +7,7 @@ use std::time::Duration;
 use hytale_emulator::Fault;
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 
 use crate::support::checks::{EMPTY_ARCHIVE, HEALTH, KEYS};
 use crate::support::machine::has_namespaces;
@@ -470,4 +470,32 @@ fn where_a_server_may_start_without_tokens_their_want_is_a_warning() {
             .shows_of("warning", name)
             .shows_of("warning", "service");
     }
+}
+
+#[test]
+fn the_servers_user_is_looked_up_and_a_launcher_is_asked_as_that_user() {
+    let world = World::new();
+    let start = world.check_with_broker().args(["--user", "nobody-knows"]);
+    start.sh("exit 0").finish().code(64).shows(
+        "FAILED",
+        "user",
+        "there is no user nobody-knows in /etc/passwd",
+    );
+    if !geteuid().is_root() {
+        return not_tried("check --user as root");
+    }
+    world.write("HytaleServer.jar", EMPTY_ARCHIVE);
+    for folder in ["", "jdk", "jdk/bin"] {
+        let _ = fs::create_dir(world.path(folder));
+        world.set_mode(folder, 0o755);
+    }
+    let says = "#!/bin/sh\necho \"as version \\\"$(id -u).$(id -g).$(id -G)\\\"\" >&2\n";
+    let java = world.jdk(says, None);
+    let start = world.check_with_broker().arg("--java").arg(java);
+    start
+        .args(["--user", "12345:54321"])
+        .finish()
+        .code(0)
+        .shows("ok", "user", "the server would run as 12345:54321")
+        .shows("ok", "java", "Java 12345.54321.54321");
 }

@@ -10,7 +10,7 @@ use crate::support::credentials::{KEY, NEW, PROFILES, REFRESH, RELEASE};
 use crate::support::{DEADLINE, World};
 
 const MINT: &str = "POST /v1/game-session";
-const GOOD: &str = "one was opened, and a server would take its tokens";
+const GOOD: &str = "broker opened one, and a server would take its tokens";
 
 #[test]
 fn a_session_is_opened_at_the_broker_and_freed() {
@@ -40,7 +40,11 @@ fn a_login_is_renewed_as_run_would_and_kept() {
     let finished = world.check_with_file().arg("--mint").sh("exit 0").finish();
     finished
         .code(0)
-        .shows("ok", "session", GOOD)
+        .shows(
+            "ok",
+            "session",
+            "file opened one, and a server would take its tokens",
+        )
         .tells_no_token();
     world.asked_only(&[KEYS, REFRESH, NEW, RELEASE]);
     assert_ne!(world.kept().refresh(), login.refresh());
@@ -188,7 +192,7 @@ fn tokens_that_nobody_can_look_at_are_a_warning_of_their_own() {
         .shows(
             "warning",
             "session",
-            "one was opened; whether a server would take its tokens is not known",
+            "broker opened one; whether a server would take its tokens is not known",
         );
     world.assert_nothing_left();
 }

@@ -48,6 +48,7 @@ pub async fn mint(
         }
         Err(error) => return Err(error),
     };
+    let source = session.status().source;
     let url = &config.session.sessions_url;
     let verified = known
         .service
@@ -59,11 +60,16 @@ pub async fn mint(
         return Err(Error::Stopped(signal));
     }
     let mut checks = vec![match verified {
-        Some(Ok(())) => Check::ok(NAME, "one was opened, and a server would take its tokens"),
+        Some(Ok(())) => Check::ok(
+            NAME,
+            format_args!("{source} opened one, and a server would take its tokens"),
+        ),
         Some(Err(error)) => Check::failed(NAME, error, Some(NOT_TAKEN), Code::Refused as u8),
         None => Check::warning(
             NAME,
-            "one was opened; whether a server would take its tokens is not known",
+            format_args!(
+                "{source} opened one; whether a server would take its tokens is not known"
+            ),
             "the session service did not show the keys that they are signed with",
         ),
     }];
