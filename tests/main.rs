@@ -3,6 +3,7 @@
 
 mod broker;
 mod check;
+mod check_launcher;
 mod check_mint;
 mod check_sources;
 mod closed_streams;
