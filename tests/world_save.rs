@@ -30,7 +30,7 @@ fn saved(world: &World) -> String {
 /// `/stop` on the console, and a stop signal in the middle of the save.
 fn stopped_twice(world: &World, start: Start) -> Running {
     let (run, mut console) = with_console(world, start);
-    console.write_all(b"/stop\n").unwrap();
+    console.write_all(b"/stop\n").expect("somebody reads it");
     until("the save has begun", || saved(world).contains("started"));
     run.signal(SIGTERM);
     run
