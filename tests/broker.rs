@@ -1,6 +1,7 @@
 //! The broker as a source: one request where all is well, patience where trying again may help, and an end
 //! with the broker's own reason where it does not.
 
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use hytale_emulator::{Account, BrokerLogin, Fault, Mint, Options, Profile, Secret, Slots};
@@ -90,6 +91,25 @@ fn the_bearer_token_comes_from_a_file_a_credential_or_a_variable() {
             .never_says("bearer-of-the-broker");
     }
     world.assert_nothing_left();
+}
+
+#[test]
+fn a_systemd_credential_that_cannot_be_read_is_an_error_and_no_reason_to_do_without() {
+    let world = World::new();
+    let credential = world.path("hytale.broker-token");
+    // What nobody can read, not even root, as what another user may not.
+    symlink("hytale.broker-token", &credential).expect("there is room");
+    let finished = world
+        .run_with_broker()
+        .env("CREDENTIALS_DIRECTORY", world.path(""))
+        .sh("exit 0")
+        .finish();
+    finished.code(66);
+    assert!(
+        finished.stderr.contains(&*credential.to_string_lossy()),
+        "{finished}"
+    );
+    assert_eq!(world.emulator.broker_requests().len(), 0);
 }
 
 #[test]

@@ -147,7 +147,8 @@ impl<E: Environment> Reader<'_, E> {
         }
         if let Some(folder) = self.variable("CREDENTIALS_DIRECTORY")? {
             let path = PathBuf::from(folder).join(credential);
-            if path.exists() {
+            // One that we may not look at is an error in time, and no reason to go on without.
+            if !matches!(path.try_exists(), Ok(false)) {
                 return Ok(Some(SecretFrom::File(path)));
             }
         }
