@@ -56,6 +56,7 @@ mod status_leases;
 mod stop_timeout;
 mod support;
 mod sweep;
+mod systemd;
 mod systemd_unit;
 mod terminal;
 mod tls;

@@ -18,6 +18,7 @@ pub mod running;
 pub mod servers;
 pub mod shell;
 pub mod short_lived;
+pub mod systemd;
 pub mod terminal;
 pub mod tracer;
 pub mod world;
