@@ -26,6 +26,7 @@ mod import;
 mod job_control;
 mod kills;
 mod kills_at_calls;
+mod kubernetes;
 mod launch;
 mod leases;
 mod login;
