@@ -51,6 +51,7 @@ mod servers_refresh;
 mod session;
 mod settings;
 mod signals;
+mod smoke_test;
 mod sources;
 mod status;
 mod status_leases;
