@@ -19,6 +19,7 @@ mod credential_safety;
 mod credential_use;
 mod early_stop;
 mod env_source;
+mod examples;
 mod exit_codes;
 mod first_moments;
 mod herd;
