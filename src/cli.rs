@@ -179,9 +179,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "fail|start", help_heading = "Tokens")]
     pub on_no_token: Option<String>,
 
-    /// How the server gets its tokens: auto, argfile, args or env
-    /// [env: HYTALE_ENTRYPOINT_PASS_TOKENS] [default: auto]
-    #[arg(long, value_name = "HOW", help_heading = "Server")]
+    /// How the server gets its tokens [env: HYTALE_ENTRYPOINT_PASS_TOKENS] [default: auto]
+    #[arg(long, value_name = "auto|argfile|args|env", help_heading = "Server")]
     pub pass_tokens: Option<String>,
 
     /// The Java launcher, when COMMAND names none [env: HYTALE_ENTRYPOINT_JAVA] [default: java]
@@ -301,12 +300,12 @@ pub struct SharedArgs {
     #[arg(long, value_name = "FILE", help_heading = "Readiness")]
     pub status_file: Option<String>,
 
-    /// text or json, on stderr [env: HYTALE_ENTRYPOINT_LOG_FORMAT] [default: text]
-    #[arg(long, value_name = "FORMAT", help_heading = "Log")]
+    /// How the log is written, on stderr [env: HYTALE_ENTRYPOINT_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "text|json", help_heading = "Log")]
     pub log_format: Option<String>,
 
-    /// error, warn, info or debug [env: HYTALE_ENTRYPOINT_LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL", help_heading = "Log")]
+    /// What is grave enough for the log [env: HYTALE_ENTRYPOINT_LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "error|warn|info|debug", help_heading = "Log")]
     pub log_level: Option<String>,
 }
 

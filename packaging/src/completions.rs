@@ -56,6 +56,7 @@ fn with_values(arg: Arg) -> Arg {
         "FILE" | "PATH" => ValueHint::FilePath,
         "DIR" => ValueHint::DirPath,
         "URL" => ValueHint::Url,
+        "USER[:GROUP]" => ValueHint::Username,
         "COMMAND" => ValueHint::CommandWithArguments,
         // No value is better than the files of this folder.
         _ => ValueHint::Other,

@@ -107,6 +107,8 @@ fn bash_completes_commands_options_and_values() {
         ("ru", "run"),
         ("run --st", "--stop-timeout --state-dir"),
         ("run --signal-scope ", "group child"),
+        ("run --pass-tokens ", "auto argfile args env"),
+        ("status --log-level ", "error warn info debug"),
         ("status --j", "--json"),
     ] {
         // As bash does it: the words, the number of the last one, and a call with it and the one before.
