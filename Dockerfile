@@ -14,6 +14,8 @@ RUN host=$(rustc -vV | sed -n 's/^host: //p') \
     && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$host" \
     && cp "target/$host/release/hytale-entrypoint" /hytale-entrypoint \
     && rm -r target
+# Man pages and completions; apart, so that what writes them adds nothing to the binary.
+RUN cargo run --locked --package hytale-entrypoint-pages -- /share && rm -r target
 
 FROM scratch AS binary
 COPY --from=build /hytale-entrypoint /hytale-entrypoint
@@ -21,6 +23,7 @@ ENTRYPOINT ["/hytale-entrypoint"]
 
 FROM ${JAVA_IMAGE}
 COPY --from=build /hytale-entrypoint /usr/local/bin/hytale-entrypoint
+COPY --from=build /share/ /usr/local/share/
 # The server's files are in /hytale (Server/ and Assets.zip), the leases in the state folder. Both must
 # outlive the container, and belong to the user that the server runs as.
 RUN mkdir -p /hytale/Server /var/lib/hytale-entrypoint \
