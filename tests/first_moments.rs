@@ -110,7 +110,7 @@ fn as_pid_1_too() {
                 return;
             };
             let run = start.spawn();
-            let wrapper = run.only_child();
+            let wrapper = run.entrypoint();
             moment.wait(wrapper);
             kill(wrapper, SIGTERM).unwrap();
             was_heard_once(run.wait().code(143), SIGTERM);

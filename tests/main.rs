@@ -36,6 +36,7 @@ mod login_on_a_terminal;
 mod logout;
 mod logs;
 mod odd_leases;
+mod orphans;
 mod out_of_memory;
 mod outages;
 mod pid_one;

@@ -11,7 +11,7 @@ use crate::support::{Running, Start, World, processes};
 /// The wrapper as PID 1, and its process id outside.
 fn started(start: Start) -> Option<(Running, Pid)> {
     let run = start.in_pid_namespace()?.spawn();
-    let wrapper = run.only_child();
+    let wrapper = run.entrypoint();
     Some((run, wrapper))
 }
 

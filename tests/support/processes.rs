@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use nix::unistd::Pid;
 
+use super::until;
+
 /// A process as `/proc/PID/stat` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
@@ -65,6 +67,18 @@ pub fn tree(root: Pid) -> Vec<Pid> {
         next += 1;
     }
     tree
+}
+
+/// The entrypoint in the tree below a process, once it is there.
+#[track_caller]
+pub fn entrypoint_below(root: Pid) -> Pid {
+    let mut found = None;
+    until("there is an entrypoint", || {
+        let mut tree = tree(root).into_iter();
+        found = tree.find(|&pid| name(pid).is_some_and(|name| name == ENTRYPOINT));
+        found.is_some()
+    });
+    found.expect("it was just found")
 }
 
 /// Its arguments, as `ps` shows them to everybody.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{DEADLINE, processes, until};
+use super::{DEADLINE, processes};
 
 pub struct Running {
     child: Child,
@@ -65,18 +65,10 @@ impl Running {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
-    /// The entrypoint below another program, which has no other child.
+    /// The entrypoint, wherever it is below what was started.
     #[track_caller]
-    pub fn only_child(&self) -> Pid {
-        let mut found = None;
-        until("there is an entrypoint below", || {
-            let is_entrypoint =
-                |&pid: &Pid| processes::name(pid).is_some_and(|n| n == processes::ENTRYPOINT);
-            let children = processes::children(self.pid());
-            found = children.into_iter().find(is_entrypoint);
-            found.is_some()
-        });
-        found.expect("it was just found")
+    pub fn entrypoint(&self) -> Pid {
+        processes::entrypoint_below(self.pid())
     }
 
     /// Waits until a line with this text has come, from the server or from the entrypoint; that line.

@@ -198,16 +198,13 @@ impl Terminal {
     /// The entrypoint, wherever it is below what was started, and its server.
     #[track_caller]
     pub fn entrypoint_and_server(&self) -> (Pid, Pid) {
-        let mut found = None;
-        until("there is an entrypoint with a server", || {
-            let tree = processes::tree(self.pid());
-            let entrypoint = tree.into_iter().find(|&pid| {
-                processes::name(pid).is_some_and(|name| name == processes::ENTRYPOINT)
-            });
-            found = entrypoint.and_then(|pid| Some((pid, *processes::children(pid).first()?)));
-            found.is_some()
+        let entrypoint = processes::entrypoint_below(self.pid());
+        let mut server = None;
+        until("there is a server", || {
+            server = processes::children(entrypoint).first().copied();
+            server.is_some()
         });
-        found.expect("it was just found")
+        (entrypoint, server.expect("it was just found"))
     }
 
     /// The process group in its foreground.
@@ -278,10 +275,14 @@ impl Terminal {
     }
 }
 
+/// A test that fails leaves nothing behind, and what is stopped hears nothing but this.
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // After a failed test. One that has ended takes no harm.
-        let _ = self.child.kill();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            for process in processes::tree(self.pid()) {
+                let _ = kill(process, Signal::SIGKILL);
+            }
+        }
         let _ = self.child.wait();
     }
 }
