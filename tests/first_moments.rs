@@ -55,7 +55,7 @@ impl Moment {
 }
 
 fn rounds(moments: &[Moment]) -> Vec<(usize, Moment)> {
-    let count = if long() { 300 } else { 8 };
+    let count = if long() { 100 } else { 8 };
     (0..count)
         .flat_map(|n| moments.iter().map(move |&moment| (n, moment)))
         .collect()

@@ -273,3 +273,62 @@ fn ctrl_z_before_the_server_is_there_stops_the_wrapper_alone() {
         world.assert_nothing_left();
     }
 }
+
+#[test]
+fn a_jvm_that_was_stopped_and_continued_reads_its_console() {
+    let world = World::new();
+    for shell in Shell::each(&world, || world.run_with_broker().stand_in()) {
+        shell.types("./it");
+        shell.terminal.shows("Hytale Server Booted!");
+        let both = shell.terminal.entrypoint_and_server();
+        shell.terminal.press("\x1a");
+        shell.prompt();
+        shell.until_stopped(both, true);
+        shell.types("fg");
+        shell.gives_the_terminal_away();
+        shell.types("/help");
+        shell.terminal.shows("Commands: /auth status, /help, /stop");
+        shell.types("/stop");
+        shell.prompt();
+        shell.code(0);
+        shell.leave();
+        world.assert_nothing_left();
+    }
+}
+
+#[test]
+fn where_the_background_may_not_write_the_job_is_stopped_until_it_has_the_foreground() {
+    let world = World::new();
+    for shell in shells(&world, "echo written; exit 6") {
+        let settings = shell.terminal.settings();
+        shell.does("stty tostop");
+        shell.does("./it &");
+        let both = shell.terminal.entrypoint_and_server();
+        shell.until_stopped(both, true);
+        assert!(!shell.terminal.text().contains("written"));
+        shell.types("fg");
+        shell.prompt();
+        shell.terminal.shows("written\r\n");
+        shell.code(6);
+        shell.does("stty -tostop");
+        assert_eq!(shell.terminal.settings(), settings);
+        shell.leave();
+    }
+}
+
+#[test]
+fn a_stopped_server_whose_wrapper_is_killed_ends() {
+    let world = World::new();
+    for shell in shells(&world, "echo ready; idle") {
+        shell.types("./it");
+        shell.terminal.shows("ready\r\n");
+        let both = shell.terminal.entrypoint_and_server();
+        shell.terminal.press("\x1a");
+        shell.prompt();
+        shell.until_stopped(both, true);
+        kill(both.0, SIGKILL).unwrap();
+        until("the server ends", || !processes::lives(both.1));
+        shell.does("");
+        shell.leave();
+    }
+}

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hytale_emulator::{Fault, View};
-use nix::sys::signal::Signal::{SIGKILL, SIGTERM, SIGUSR1};
+use nix::sys::signal::Signal::{SIGKILL, SIGSTOP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
@@ -165,6 +165,40 @@ fn ctrl_z_before_the_server_is_there_stops_nobody_where_no_shell_is_above() {
         ends_with(terminal, place, 3);
     }
     world.assert_nothing_left();
+}
+
+#[test]
+fn a_server_whose_own_job_died_with_the_foreground_gets_it_back() {
+    let world = World::new();
+    // A shell with jobs below the server: its job has the foreground, as under any shell.
+    let server =
+        r#"sh -m -c 'sleep 60; :' </dev/tty; read line; echo "server read: $line."; exit 4"#;
+    for (place, lent, terminal) in places(|| world.run().sh_without_tokens(server)) {
+        if !lent {
+            continue;
+        }
+        let (_, server) = terminal.entrypoint_and_server();
+        let only_child = |parent| {
+            let mut child = None;
+            until("there is a child", || {
+                child = processes::children(parent).first().copied();
+                child.is_some()
+            });
+            child.unwrap()
+        };
+        let shell = only_child(server);
+        let job = only_child(shell);
+        until("the job has the foreground", || {
+            terminal.foreground() == Some(job)
+        });
+        kill(shell, SIGSTOP).unwrap();
+        kill(job, SIGKILL).unwrap();
+        until("the job has ended", || !processes::lives(job));
+        kill(shell, SIGKILL).unwrap();
+        terminal.press("a word\n");
+        terminal.shows("server read: a word.");
+        ends_with(terminal, place, 4);
+    }
 }
 
 /// Has nothing of the terminal left as it was.
