@@ -13,7 +13,7 @@ use crate::ready::{Announcer, last_words};
 use crate::server::Launch;
 use crate::session::Session;
 use crate::stop::Stop;
-use crate::supervise::output::Output;
+use crate::supervise::output::{Output, Seen};
 use crate::supervise::signals::{self, Signals};
 use crate::supervise::{Served, adopt_orphans, supervise};
 
@@ -32,8 +32,8 @@ pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
         let served = serve(config, launch, tokens, signals, &stopping, &announcer).await;
         stopping.request();
         gone.request();
-        let (served, output) = served?;
-        pass_on(output, signals).await;
+        let (mut served, output) = served?;
+        served.was_ready |= pass_on(output, signals).await.ready;
         Ok(served)
     };
     let keeping = async {
@@ -71,12 +71,13 @@ async fn serve(
 }
 
 /// What the server wrote at last reaches its reader, however slow that is, unless somebody wants us to end now.
-async fn pass_on(output: Option<Output>, signals: &mut Signals) {
-    if let Some(output) = output {
-        tokio::select! {
-            () = output.finish() => {}
-            _ = signals.ending() => {}
-        }
+async fn pass_on(output: Option<Output>, signals: &mut Signals) -> Seen {
+    let Some(mut output) = output else {
+        return Seen::default();
+    };
+    tokio::select! {
+        seen = output.finish() => seen,
+        _ = signals.ending() => Seen::default(),
     }
 }
 

@@ -77,6 +77,24 @@ pub fn is_pending(signal: c_int) -> bool {
     }
 }
 
+/// Sends what a socket takes at once, whatever mode it is in. Nobody gets a SIGPIPE for it.
+///
+/// # Errors
+/// `EAGAIN` when that is nothing; else as send(2).
+pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> nix::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: it reads as many bytes as there are, from where they are.
+    let sent = unsafe {
+        libc::send(
+            socket.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            flags,
+        )
+    };
+    Errno::result(sent).map(isize::cast_unsigned)
+}
+
 /// Registers a signalfd with the runtime.
 ///
 /// # Errors

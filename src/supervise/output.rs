@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, tee};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{pipe2, read, write};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -27,8 +28,12 @@ pub use marks::Seen;
 /// How much a pipe holds unless somebody asked for more.
 const PIPE: usize = 64 * 1024;
 
-/// What a pipe, a socket or a terminal takes without blocking once poll(2) finds it ready (`PIPE_BUF`).
-const PIECE: usize = 4096;
+/// How much we hold at most of what does not go from pipe to pipe: that is what a kill of ours costs.
+const HANDFUL: usize = 4096;
+
+/// What a terminal takes without blocking once poll(2) finds it ready. A pseudoterminal's room is counted in steps
+/// of 256 bytes, a line's end takes two, and whoever writes more than there is room for waits in the middle.
+const PIECE: usize = 128;
 
 /// Our end of the pipe that the server writes to.
 #[derive(Debug)]
@@ -46,14 +51,41 @@ pub struct Output {
 /// Where the server's output goes.
 #[derive(Debug)]
 enum Sink {
-    /// Perhaps a pipe, which tee(2) can write to.
+    /// What tee(2) can write to.
     Pipe(AsyncFd<OwnedFd>),
-    /// Something else that can be waited for: a socket, a terminal.
+    Socket(AsyncFd<OwnedFd>),
+    /// Something else that can be waited for: a terminal.
     Stream(AsyncFd<OwnedFd>),
     /// A file, which is always ready as far as the kernel tells.
     File,
     /// Nobody reads it any more.
     Nobody,
+}
+
+impl Sink {
+    fn new(stdout: OwnedFd) -> Self {
+        let kind =
+            fstat(&stdout).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+        // epoll(7) takes no files.
+        let Ok(stdout) = sys::async_fd(stdout, Interest::WRITABLE) else {
+            return Self::File;
+        };
+        match kind {
+            Ok(SFlag::S_IFIFO) => Self::Pipe(stdout),
+            Ok(SFlag::S_IFSOCK) => Self::Socket(stdout),
+            _ => Self::Stream(stdout),
+        }
+    }
+
+    /// Whether this error means that there is no reader any more, and never will be.
+    fn is_gone(&self, error: Errno) -> bool {
+        match error {
+            Errno::EPIPE | Errno::ECONNRESET => true,
+            // A terminal that was hung up.
+            Errno::EIO => matches!(self, Self::Stream(_)),
+            _ => false,
+        }
+    }
 }
 
 /// What came of one attempt to get something done.
@@ -77,8 +109,7 @@ impl Output {
         let to = stdout().as_fd().try_clone_to_owned()?;
         let output = Self {
             from: sys::async_fd(ours, Interest::READABLE)?,
-            // epoll(7) takes no files.
-            to: sys::async_fd(to, Interest::WRITABLE).map_or(Sink::File, Sink::Pipe),
+            to: Sink::new(to),
             marks: Marks::new(ready_line),
             read: Vec::new(),
             sent: 0,
@@ -119,15 +150,20 @@ impl Output {
     }
 
     /// Passes on what the server wrote before it ended, and not what others write who still have its end.
-    pub async fn finish(mut self) {
+    pub async fn finish(&mut self) -> Seen {
+        let mut seen = Seen::default();
         let mut left = self.left();
         while left > 0 {
             match self.step() {
-                Step::Done(count, _) => left = left.saturating_sub(count),
-                Step::End => return,
+                Step::Done(count, more) => {
+                    left = left.saturating_sub(count);
+                    seen = seen.and(more);
+                }
+                Step::End => break,
                 Step::Wait => self.ready().await,
             }
         }
+        seen
     }
 
     /// How many bytes are not done with.
@@ -144,14 +180,14 @@ impl Output {
         let step = match &self.to {
             Sink::Pipe(_) => self.tee(),
             _ if self.unsent() > 0 => self.write(),
-            Sink::Stream(_) => self.read(PIECE).map(|seen| Step::Done(0, seen)),
+            Sink::Socket(_) | Sink::Stream(_) => self.read(HANDFUL).map(|seen| Step::Done(0, seen)),
             Sink::File | Sink::Nobody => self.read(PIPE).map(|seen| Step::Done(0, seen)),
         };
         match step {
             Ok(Step::Done(0, _)) if self.read.is_empty() => Step::End,
             Ok(step) => step,
             Err(Errno::EAGAIN | Errno::EINTR) => Step::Wait,
-            Err(Errno::EPIPE) => {
+            Err(error) if self.to.is_gone(error) => {
                 info!(
                     "nobody reads our standard output any more: what the server writes there is dropped"
                 );
@@ -165,7 +201,12 @@ impl Output {
     /// From pipe to pipe.
     fn tee(&mut self) -> nix::Result<Step> {
         let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
-        let count = tee(self.from.get_ref(), stdout().as_fd(), PIPE, flags)?;
+        let from = self.from.get_ref();
+        let count = tee(from, stdout().as_fd(), PIPE, flags)?;
+        if count == 0 && sys::waiting_in(from.as_fd()).is_ok_and(|waiting| waiting > 0) {
+            // Not the end: somebody who writes to the same pipe was faster.
+            return Err(Errno::EAGAIN);
+        }
         // They are still in the pipe, and nobody else reads it.
         let seen = self.read(count)?;
         self.sent = self.read.len();
@@ -183,13 +224,14 @@ impl Output {
 
     /// The second half.
     fn write(&mut self) -> nix::Result<Step> {
+        let unsent = &self.read[self.sent..];
         let piece = match self.to {
-            Sink::Nobody => self.unsent(),
-            Sink::File => write(stdout(), &self.read[self.sent..])?,
+            Sink::Nobody => unsent.len(),
+            Sink::File => write(stdout(), unsent)?,
+            Sink::Socket(_) => sys::send_now(stdout().as_fd(), unsent)?,
             Sink::Pipe(_) | Sink::Stream(_) => {
-                let piece = &self.read[self.sent..][..self.unsent().min(PIECE)];
                 match is_ready(stdout().as_fd(), PollFlags::POLLOUT) {
-                    true => write(stdout(), piece)?,
+                    true => write(stdout(), &unsent[..unsent.len().min(PIECE)])?,
                     false => return Err(Errno::EAGAIN),
                 }
             }
@@ -201,7 +243,7 @@ impl Output {
     /// What follows from an error that nothing else follows from.
     fn without(&mut self, error: Errno) -> Step {
         match std::mem::replace(&mut self.to, Sink::File) {
-            // It was none, or this kernel has no tee(2).
+            // This kernel has no tee(2).
             Sink::Pipe(fd) => self.to = Sink::Stream(fd),
             to => {
                 self.to = to;
@@ -229,8 +271,8 @@ impl Output {
             .await;
         }
         match &self.to {
-            Sink::Stream(_) if self.unsent() == 0 => {}
-            Sink::Pipe(to) | Sink::Stream(to) => {
+            Sink::Socket(_) | Sink::Stream(_) if self.unsent() == 0 => {}
+            Sink::Pipe(to) | Sink::Socket(to) | Sink::Stream(to) => {
                 wait(to, stdout().as_fd(), Interest::WRITABLE, PollFlags::POLLOUT).await;
             }
             Sink::File | Sink::Nobody => {}
