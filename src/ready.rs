@@ -14,7 +14,7 @@ use std::process;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nix::libc::O_NOFOLLOW;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Pid, geteuid};
 use serde::{Deserialize, Serialize};
 use tempfile::Builder;
@@ -27,8 +27,8 @@ use notify::Notify;
 /// The version of the status file.
 const VERSION: u32 = 1;
 
-/// How far the story is.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+/// How far the story is; it never goes back.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// A session is being opened.
@@ -64,10 +64,15 @@ impl Status {
     /// # Errors
     /// When there is none, or it is not one of ours.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let status: Self = serde_json::from_slice(&fs::read(path)?)?;
-        match status.version {
-            VERSION => Ok(status),
-            other => Err(io::Error::other(format!("it is of version {other}"))),
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let text = fs::read(path)?;
+        // First: the rest of another version may be anything.
+        match serde_json::from_slice(&text)? {
+            Version { version: VERSION } => Ok(serde_json::from_slice(&text)?),
+            Version { version } => Err(io::Error::other(format!("it is of version {version}"))),
         }
     }
 }
@@ -132,7 +137,9 @@ impl Announcer {
     }
 
     pub fn ready(&self) {
-        self.status.borrow_mut().ready_at = Some(Timestamp::now());
+        if self.status.borrow().phase < Phase::Ready {
+            self.status.borrow_mut().ready_at = Some(Timestamp::now());
+        }
         self.to(Phase::Ready, "READY=1\nSTATUS=the server is ready");
     }
 
@@ -141,7 +148,18 @@ impl Announcer {
         self.to(Phase::Stopping, "STOPPING=1\nSTATUS=the server is stopping");
     }
 
+    /// It is gone, and what is left to do is our own.
+    pub fn server_gone(&self) {
+        self.status.borrow_mut().server_pid = None;
+        self.stopping();
+        self.write();
+    }
+
+    /// Nothing is told twice, and nobody is ready any more who is being stopped.
     fn to(&self, phase: Phase, message: &str) {
+        if phase <= self.status.borrow().phase {
+            return;
+        }
         self.status.borrow_mut().phase = phase;
         self.notify.send(message);
         self.write();
@@ -165,7 +183,7 @@ impl Announcer {
 /// However it ended, that it has is the last thing to be told.
 impl Drop for Announcer {
     fn drop(&mut self) {
-        self.status.get_mut().server_pid = None;
+        self.status.get_mut().session = None;
         self.to(Phase::Stopped, "STOPPING=1\nSTATUS=stopped");
     }
 }
@@ -207,7 +225,7 @@ pub fn last_words(reason: &str) {
     let file = OpenOptions::new()
         .write(true)
         .truncate(true)
-        .custom_flags(O_NOFOLLOW)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
         .open(TERMINATION_LOG);
     if let Err(error) = file.and_then(|mut file| writeln!(file, "{}", printable(reason)))
         && error.kind() != io::ErrorKind::NotFound

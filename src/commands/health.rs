@@ -29,16 +29,15 @@ pub fn health(file: &Path) -> u8 {
 
 /// Why this is no healthy server.
 fn reason(status: &Status) -> Option<String> {
-    let reason = match status.phase {
-        Phase::Obtaining => "a session is being opened",
-        Phase::Starting => "the server is starting",
-        Phase::Stopping => "the server is stopping",
-        Phase::Stopped => "the server has stopped",
-        Phase::Ready => match status.server_pid {
-            Some(server) if is_child(server, status.pid) => return None,
-            // Killed: nobody has changed the file since.
-            _ => "the process that started the server is gone",
-        },
+    let server_lives = |server| is_child(server, status.pid);
+    let reason = match (status.phase, status.server_pid.map(server_lives)) {
+        (Phase::Ready, Some(true)) => return None,
+        (Phase::Stopped, _) => "the server has stopped",
+        // Killed: nobody has changed the file since.
+        (_, Some(false)) | (Phase::Ready, None) => "the process that started the server is gone",
+        (Phase::Obtaining, _) => "a session is being opened",
+        (Phase::Starting, _) => "the server is starting",
+        (Phase::Stopping, _) => "the server is stopping",
     };
     Some(reason.to_owned())
 }

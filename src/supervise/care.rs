@@ -91,6 +91,7 @@ impl<'a> Care<'a> {
             );
         }
         end_group(self.server.pid);
+        self.announcer.server_gone();
         Served {
             ended,
             was_ready: self.ready,
@@ -123,12 +124,9 @@ impl<'a> Care<'a> {
 
     /// The server has said something, or nothing of ours.
     pub fn heard(&mut self, seen: Seen) {
-        if seen.shutting_down && !self.shutting_down {
-            debug!("the server is shutting down");
-            self.shutting_down = true;
-            self.announcer.stopping();
-            self.due(Due::Extend);
-        }
+        let begins_shutdown = seen.shutting_down && !self.shutting_down;
+        // Known before a signal of ours is passed on below.
+        self.shutting_down |= seen.shutting_down;
         if seen.ready && !self.ready {
             info!("the server is ready");
             self.ready = true;
@@ -139,6 +137,11 @@ impl<'a> Care<'a> {
             if self.config.readiness.until_ready.is_some() {
                 self.signal(SIGTERM);
             }
+        }
+        if begins_shutdown {
+            debug!("the server is shutting down");
+            self.announcer.stopping();
+            self.due(Due::Extend);
         }
     }
 
