@@ -77,8 +77,10 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
         let mut signals = signals.read()?;
         match command {
             Command::Run(args) => {
-                let config = config::run(&args, &environment)?;
-                let ended = run::run(&config, &mut signals).await;
+                let ended = match config::run(&args, &environment) {
+                    Ok(config) => run::run(&config, &mut signals).await,
+                    Err(error) => Err(error.into()),
+                };
                 ended.inspect_err(|error| ready::last_words(&error.to_string()))
             }
             Command::Health { shared } => {
