@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use hytale_emulator::{Emulator, Mint, Options, TokenPair};
 use tempfile::TempDir;
 
+use super::leases::in_the_place_of;
 use super::not_tried;
 use super::running::{Finished, Running};
 
@@ -153,6 +154,15 @@ impl Start {
         } = pair;
         self.env("HYTALE_SERVER_SESSION_TOKEN", session.expose_secret())
             .env("HYTALE_SERVER_IDENTITY_TOKEN", identity.expose_secret())
+    }
+
+    /// The same environment for another command.
+    pub fn for_command(mut self, name: &str) -> Self {
+        let mut command = Command::new(self.0.get_program());
+        in_the_place_of(&self.0, &mut command);
+        command.arg(name);
+        self.0 = command;
+        self
     }
 
     /// A server that is a shell script. It may say `nap`, which lasts a second or until a signal comes, and
