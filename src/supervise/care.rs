@@ -179,6 +179,8 @@ impl<'a> Care<'a> {
         }
         self.stopping.request();
         self.announcer.stopping();
+        // It is not late any more, only slow to end.
+        self.agenda.strike(Due::GiveUp);
         if let Some(timeout) = self.config.server.stop_timeout {
             self.agenda.after(timeout, Due::Kill);
         }
