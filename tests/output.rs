@@ -133,6 +133,33 @@ fn a_file_that_others_write_to_as_well_keeps_everything() {
 }
 
 #[test]
+fn another_writer_to_the_same_pipe_takes_nothing_away() {
+    let world = World::new();
+    let count = 8 * MEGA;
+    let many = |byte| format!("head -c {count} /dev/zero | tr '\\0' {byte}");
+    // Both want the pipe all the time, and its reader is slow.
+    let start = watched(&world, Kind::Pipe, &format!("{}; exit 3", many('s')));
+    let start = start.after(&format!("({}) &", many('o')));
+    let (mut ours, theirs) = ends(Kind::Pipe);
+    let run = Outlet::start(&world, start, theirs);
+    let mut found = [0; 256];
+    let mut buffer = [0; 1000];
+    while let Ok(length @ 1..) = ours.read(&mut buffer) {
+        buffer[..length]
+            .iter()
+            .for_each(|&byte| found[usize::from(byte)] += 1);
+    }
+    run.code(3);
+    let expected = [count, count, 2 * count];
+    let found = [
+        found[usize::from(b's')],
+        found[usize::from(b'o')],
+        found.iter().sum(),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn output_that_nobody_wants_ends_nothing() {
     let world = World::new();
     world.noise(MEGA);

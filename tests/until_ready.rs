@@ -146,6 +146,16 @@ fn a_stop_signal_ends_the_wait() {
 }
 
 #[test]
+fn a_server_that_is_slow_to_stop_is_not_late() {
+    let world = World::new();
+    let start = smoke_test(&world).args(["--ready-timeout", "1s"]);
+    let server = "trap 'nap; nap; exit 143' TERM; kill -TERM $PPID; idle";
+    let finished = start.sh(server).finish();
+    finished.code(143).never_says("not ready in time");
+    world.assert_nothing_left();
+}
+
+#[test]
 fn on_a_terminal_the_output_is_watched_and_still_shown_there() {
     let world = World::new();
     let closed = Terminal::start(smoke_test(&world).sh(BOOTS)).wait();
