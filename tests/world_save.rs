@@ -128,3 +128,26 @@ fn what_the_server_said_before_the_signal_is_heard_before_the_signal_is_passed_o
         assert!(!finished.stdout.contains("got="), "{finished}");
     }
 }
+
+#[test]
+fn words_that_a_stalled_reader_keeps_in_the_pipe_are_heard_all_the_same() {
+    let world = World::new();
+    // As much as a pipe holds, and then the words.
+    let script = "trap 'echo got >&2' TERM
+        head -c 65536 /dev/zero; echo 'Shutdown triggered!!!'; echo said >&2
+        while [ ! -e end ]; do nap; done";
+    let run = world
+        .run_with_broker()
+        .sh(script)
+        .after("mkfifo stalled; exec 3<>stalled >&3")
+        .spawn();
+    run.line("said");
+    run.signal(SIGTERM);
+    run.line("SIGTERM is held back");
+    world.write("end", "");
+    run.line("session released");
+    // Nobody will ever read the rest.
+    run.signal(SIGTERM);
+    run.wait().code(0).never_says("got");
+    world.assert_nothing_left();
+}

@@ -135,18 +135,27 @@ impl Output {
         }
     }
 
-    /// Passes on what the server has written already, as far as it goes without waiting.
+    /// Passes on what the server has written already, as far as it goes without waiting, and looks at the rest.
     pub fn now(&mut self) -> Seen {
         let mut seen = Seen::default();
         let mut left = self.left();
         while left > 0 {
             let Step::Done(count, more) = self.step() else {
-                break;
+                return seen.and(self.ahead().unwrap_or_default());
             };
             left = left.saturating_sub(count);
             seen = seen.and(more);
         }
         seen
+    }
+
+    /// What stands in the pipe while our reader has stalled.
+    fn ahead(&self) -> nix::Result<Seen> {
+        let (ours, copy) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+        let mut bytes = vec![0; tee(self.from.get_ref(), copy, PIPE, flags)?];
+        let count = read(ours, &mut bytes)?;
+        Ok(self.marks.clone().look_at(&bytes[..count]))
     }
 
     /// Passes on what the server wrote before it ended, and not what others write who still have its end.

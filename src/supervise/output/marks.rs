@@ -29,7 +29,7 @@ impl Seen {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Marks {
     ready: Finder<'static>,
     shutdown: Finder<'static>,
