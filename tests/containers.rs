@@ -4,7 +4,8 @@
 use hytale_emulator::Ended;
 
 use crate::support::containers::{BOOTED, Yard};
-use crate::support::until;
+use crate::support::credentials::KEY;
+use crate::support::{World, quick, until};
 
 #[test]
 fn the_wrapper_is_pid_1_and_the_servers_jvm_its_only_child() {
@@ -131,7 +132,69 @@ fn the_slot_of_a_server_that_takes_more_memory_than_it_may_is_freed_at_once() {
         .server(["-jar", "HytaleServer.jar"])
         .spawn();
     let name = server.name().to_owned();
-    server.wait().code(137).says("session released");
+    server
+        .wait()
+        .code(137)
+        .says("warning: out of memory: the kernel killed the server")
+        .says("session released");
     assert_eq!(yard.inspect(&name, ".State.OOMKilled"), "true");
     yard.world.assert_nothing_left();
+}
+
+#[test]
+fn the_engine_knows_when_the_server_is_ready() {
+    let Some(yard) = Yard::open() else { return };
+    let server = yard
+        .container_with_broker()
+        .options(["--health-interval", "1s"])
+        .sh(&format!(
+            "echo booting; until [ -e /tmp/go ]; do sleep 0.1; done; echo '{BOOTED}'; exec sleep 300"
+        ))
+        .spawn();
+    server.line("booting");
+    assert_eq!(
+        server.health(),
+        ("not ready: the server is starting".to_owned(), 1)
+    );
+    assert_eq!(server.inspect(".State.Health.Status"), "starting");
+    server.sh("touch /tmp/go");
+    yard.until_inspected(server.name(), ".State.Health.Status", "healthy");
+    assert_eq!(server.health(), ("ready".to_owned(), 0));
+    server.is_told("stop");
+    server.wait().code(143);
+    yard.world.assert_nothing_left();
+}
+
+#[test]
+fn a_login_in_one_container_serves_the_next_ones() {
+    let Some(yard) = Yard::with(|| World::with(quick())) else {
+        return;
+    };
+    let (world, url) = (&yard.world, yard.world.emulator.url());
+    let key = world.write("auth-key", KEY);
+    world.set_mode("auth-key", 0o444);
+    let container = || {
+        yard.container()
+            .options([
+                "--volume",
+                &format!("{}:/run/secrets/auth-key:ro", key.display()),
+            ])
+            .env("HYTALE_AUTH_KEY_FILE", "/run/secrets/auth-key")
+            .env("HYTALE_ENTRYPOINT_OAUTH_URL", url)
+            .env("HYTALE_ENTRYPOINT_ACCOUNT_DATA_URL", url)
+    };
+    let login = container()
+        .options(["--entrypoint", "hytale-entrypoint"])
+        .server(["login"])
+        .spawn();
+    assert!(world.emulator.approve(&world.user_code()));
+    login.wait().code(0);
+
+    for _ in 0..2 {
+        let server = container().spawn();
+        server.until_ready();
+        server.is_told("stop");
+        server.wait().code(143).says("session released");
+    }
+    world.assert_nothing_left();
 }

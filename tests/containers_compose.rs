@@ -121,7 +121,7 @@ fn three_servers_outlive_their_broker_and_start_when_it_is_back() {
     project.compose(&["up", "--detach"]);
     let [one, two, three] = SERVERS.map(|server| project.id(server));
     for server in [&one, &two, &three] {
-        project.until_booted(server, 1);
+        yard.until_inspected(server, ".State.Health.Status", "healthy");
     }
     assert_eq!(yard.world.emulator.live(), 3);
     let life = |server: &str| yard.inspect(server, ".State.StartedAt");

@@ -76,6 +76,8 @@ fn the_binary_is_static_and_does_its_work_where_there_is_nothing_else() {
     let said = yard.asked([
         "run",
         "--rm",
+        "--network",
+        "none",
         "--label",
         &yard.label(),
         yard.binary_image,
@@ -119,7 +121,7 @@ fn a_read_only_container_without_capabilities_needs_only_a_tmp() {
         .options(["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"])
         .options(["--security-opt", "no-new-privileges"])
         .spawn();
-    server.line(BOOTED);
+    server.until_ready();
     server.is_told("stop");
     let finished = server.wait();
     finished
@@ -137,8 +139,9 @@ fn any_user_will_do_who_can_write_the_state_folder() {
     // The engine gives an empty volume the image's owner, unless it is told not to.
     let state = format!("{volume}:{STATE}:nocopy");
     let chown = ["--entrypoint", "chown", yard.image, "123456", STATE];
-    let as_root = ["run", "--label", &label, "--user", "0", "--volume", &state];
-    yard.asked(as_root.iter().chain(&chown));
+    let run = ["run", "--network", "none", "--label", &label];
+    let as_root = ["--user", "0", "--volume", &state];
+    yard.asked(run.iter().chain(&as_root).chain(&chown));
 
     // As OpenShift does it: a number that no file names, in root's group.
     let server = yard
@@ -148,7 +151,7 @@ fn any_user_will_do_who_can_write_the_state_folder() {
         .options(["--volume", &state, "--user", "123456:0"])
         .options(["--read-only", "--tmpfs", "/tmp"])
         .spawn();
-    server.line(BOOTED);
+    server.until_ready();
     assert_eq!(server.sh("id -u"), "123456");
     assert_eq!(server.sh(&format!("ls {STATE}/leases | wc -l")), "1");
     server.is_told("stop");

@@ -329,6 +329,22 @@ impl Container<'_> {
         docker.args(command).output().expect("there is a docker")
     }
 
+    /// What `health` says, when it is asked as the README does: the line, and the exit code.
+    #[track_caller]
+    pub fn health(&self) -> (String, i32) {
+        let output = self.exec(["hytale-entrypoint", "health"]);
+        let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (line, output.status.code().expect("it exits"))
+    }
+
+    /// Waits until its server is ready.
+    #[track_caller]
+    pub fn until_ready(&self) {
+        until("the server is ready", || {
+            self.health() == ("ready".to_owned(), 0)
+        });
+    }
+
     /// What a shell in it prints.
     #[track_caller]
     pub fn sh(&self, script: &str) -> String {
