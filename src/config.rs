@@ -106,11 +106,12 @@ const LOG_LEVEL: Kind<Level> = Kind {
     expected: "error, warn, info or debug",
 };
 
-/// Asked for first, so that every later mistake is told in the form that was wanted.
-///
-/// # Errors
-/// When the format or the level is none.
-pub fn log(args: &SharedArgs, environment: &impl Environment) -> Result<log::Settings, UsageError> {
+/// Asked for first, so that every later mistake is told in the form that was wanted. Where one of the two is a mistake
+/// itself, that is told in what is left of them.
+pub fn log(
+    args: &SharedArgs,
+    environment: &impl Environment,
+) -> (log::Settings, Result<(), UsageError>) {
     let reader = Reader(environment);
     let format = Setting {
         flag: "--log-format",
@@ -122,8 +123,11 @@ pub fn log(args: &SharedArgs, environment: &impl Environment) -> Result<log::Set
         typed: args.log_level.as_ref(),
         variable: "HYTALE_ENTRYPOINT_LOG_LEVEL",
     };
-    Ok(log::Settings {
-        format: reader.parse(&format, &LOG_FORMAT)?.unwrap_or(Format::Text),
-        level: reader.parse(&level, &LOG_LEVEL)?.unwrap_or(Level::INFO),
-    })
+    let format = reader.parse(&format, &LOG_FORMAT);
+    let level = reader.parse(&level, &LOG_LEVEL);
+    let settings = log::Settings {
+        format: format.clone().ok().flatten().unwrap_or(Format::Text),
+        level: level.clone().ok().flatten().unwrap_or(Level::INFO),
+    };
+    (settings, format.and(level.map(drop)))
 }

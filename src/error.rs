@@ -14,6 +14,9 @@ use crate::session::SessionError;
 use crate::source::SourceError;
 use crate::supervise::signals;
 
+/// Where to find what would have been right.
+pub const USAGE_HINT: &str = "hytale-entrypoint help COMMAND lists the options and their variables";
+
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -102,9 +105,7 @@ impl Error {
     /// What to do about it, where that is not plain from the error itself.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Usage(_) => {
-                Some("hytale-entrypoint help COMMAND lists the options and their variables")
-            }
+            Self::Usage(_) => Some(USAGE_HINT),
             Self::Launch(error) => Some(error.hint()),
             Self::NoSource => Some(
                 "env: set HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN (or their _FILE); \

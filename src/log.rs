@@ -32,15 +32,6 @@ pub struct Settings {
     pub level: Level,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            format: Format::Text,
-            level: Level::INFO,
-        }
-    }
-}
-
 /// Sends every event of the wrapper to stderr, as the settings say.
 pub fn start(settings: Settings) {
     // It fails when a subscriber is there already, and nobody else sets one.

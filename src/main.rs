@@ -18,6 +18,7 @@ mod exit;
 mod hytale;
 mod lease;
 mod log;
+mod mistake;
 mod ready;
 mod run;
 mod secret;
@@ -28,16 +29,19 @@ mod stop;
 mod supervise;
 mod sys;
 
+use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use nix::sys::prctl;
 
 use cli::{Cli, Command};
 use config::read::ProcessEnvironment;
-use error::Error;
+use error::{Error, USAGE_HINT};
 use exit::Code;
+use mistake::Mistake;
 use supervise::signals::Blocked;
 
 fn main() -> ExitCode {
@@ -47,14 +51,7 @@ fn main() -> ExitCode {
 
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are errors to clap, but not to the person who asked.
-            let _ = error.print();
-            return match error.use_stderr() {
-                true => Code::Usage.into(),
-                false => ExitCode::SUCCESS,
-            };
-        }
+        Err(error) => return not_parsed(error),
     };
     let ended = signals
         .map_err(Error::from)
@@ -68,11 +65,32 @@ fn main() -> ExitCode {
     }
 }
 
+/// Help and version are errors to clap, but not to the person who asked. Help for whoever typed nothing is both.
+fn not_parsed(error: clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return match error.use_stderr() {
+            true => Code::Usage.into(),
+            false => ExitCode::SUCCESS,
+        };
+    }
+    let typed = mistake::logging(env::args_os().skip(1));
+    // A mistake in how to log is for when nothing else is wrong.
+    let (log, _) = config::log(&typed, &ProcessEnvironment);
+    log::start(log);
+    let mistake = Mistake::from(error);
+    tracing::error!(
+        hint = mistake.tips.as_deref().unwrap_or(USAGE_HINT),
+        "{mistake}"
+    );
+    Code::Usage.into()
+}
+
 fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
     let environment = ProcessEnvironment;
-    let log = config::log(command.shared(), &environment);
-    log::start(log.as_ref().copied().unwrap_or_default());
-    log?;
+    let (log, log_is_right) = config::log(command.shared(), &environment);
+    log::start(log);
+    log_is_right?;
     in_runtime(async {
         let mut signals = signals.read()?;
         match command {

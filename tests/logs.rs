@@ -7,7 +7,7 @@ use hytale_emulator::Fault;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::support::{Finished, World};
+use crate::support::{Finished, Start, World};
 
 const MINT: &str = "/v1/game-session";
 
@@ -77,6 +77,59 @@ fn an_error_in_json_holds_its_hint() {
     );
     let hint = "hytale-entrypoint help COMMAND lists the options and their variables";
     assert_eq!(said[0]["hint"], hint);
+}
+
+#[test]
+fn what_cannot_be_parsed_is_told_in_the_form_that_was_wanted_too() {
+    let world = World::new();
+    let json = |start: Start, message: &str, hint: &str| {
+        let finished = start.finish();
+        finished.code(64);
+        let said = objects(&finished);
+        assert_eq!(said.len(), 1, "{finished}");
+        assert_eq!(said[0]["level"], "error");
+        assert_eq!(said[0]["message"], message);
+        assert_eq!(said[0]["hint"], hint);
+    };
+    let unknown = "unrecognized subcommand 'statsu'";
+    let tip = "a similar subcommand exists: 'status'";
+    let start = world.entrypoint().args(["statsu", "--log-format", "json"]);
+    json(start, unknown, tip);
+    let start = world.entrypoint().args(["statsu", "--log-format=json"]);
+    json(start, unknown, tip);
+    let start = world
+        .entrypoint()
+        .env("HYTALE_ENTRYPOINT_LOG_FORMAT", "json");
+    json(start.arg("statsu"), unknown, tip);
+    // What the server is told about its log says nothing about ours.
+    let start = world.run().args(["--nope", "--", "--log-format", "json"]);
+    start
+        .finish()
+        .code(64)
+        .says("error: unexpected argument '--nope' found");
+}
+
+#[test]
+fn a_mistake_in_how_to_log_is_told_in_what_is_left_of_it() {
+    let world = World::new();
+    let start = world
+        .run()
+        .args(["--log-format", "json", "--log-level", "loud"]);
+    let finished = start.finish();
+    finished.code(64);
+    let said = objects(&finished);
+    assert_eq!(said.len(), 1, "{finished}");
+    assert_eq!(
+        said[0]["message"],
+        "invalid value 'loud' for option --log-level: expected error, warn, info or debug"
+    );
+    let start = world
+        .run()
+        .args(["--log-format", "xml", "--log-level", "loud"]);
+    start
+        .finish()
+        .code(64)
+        .says("error: invalid value 'xml' for option --log-format: expected text or json");
 }
 
 #[test]

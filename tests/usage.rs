@@ -4,27 +4,48 @@
 use crate::settings::SETTINGS;
 use crate::support::World;
 
+/// What is typed, what is said about it, and the hint.
+#[rustfmt::skip]
+const MISTAKES: &[(&[&str], &str, &str)] = &[
+    (&["frobnicate"], "unrecognized subcommand 'frobnicate'", GENERAL),
+    (&["statsu"], "unrecognized subcommand 'statsu'", "a similar subcommand exists: 'status'"),
+    (&["run", "--colour"], "unexpected argument '--colour' found", "to pass '--colour' as a value, use '-- --colour'"),
+    (&["run", "--assets", "../Assets.zip"], "unexpected argument '--assets' found", "to pass '--assets' as a value, use '-- --assets'"),
+    (&["run", "--log-formt", "json"], "unexpected argument '--log-formt' found",
+        "a similar argument exists: '--log-format'; to pass '--log-formt' as a value, use '-- --log-formt'"),
+    (&["run", "--token-timeout"], "a value is required for '--token-timeout <DURATION>' but none was supplied", GENERAL),
+    (&["run", "--until-ready=no"], "unexpected value 'no' for '--until-ready' found; no more were expected", GENERAL),
+    (&["import"], "the following required arguments were not provided: <FILE>", GENERAL),
+    (&["import", ""], "a value is required for '<FILE>' but none was supplied", GENERAL),
+    (&["select"], "the following required arguments were not provided: <PROFILE>...", GENERAL),
+    (&["logout", "now"], "unexpected argument 'now' found", GENERAL),
+];
+
+const GENERAL: &str = "hytale-entrypoint help COMMAND lists the options and their variables";
+
 #[test]
-fn what_the_entrypoint_does_not_know_is_refused_by_name() {
+fn what_the_entrypoint_does_not_know_is_refused_by_name_and_with_what_was_meant() {
     let world = World::new();
-    for (start, named) in [
-        (world.run().arg("--colour"), "'--colour'"),
-        (
-            world.run().args(["--assets", "../Assets.zip"]),
-            "'--assets'",
-        ),
-        (world.entrypoint().arg("start"), "'start'"),
-        (
-            world.run().arg("--token-timeout"),
-            "'--token-timeout <DURATION>'",
-        ),
-        (world.entrypoint(), "Usage: hytale-entrypoint <COMMAND>"),
-    ] {
-        let finished = start.finish();
+    for (typed, error, hint) in MISTAKES {
+        let finished = world.entrypoint().args(*typed).finish();
         finished.code(64);
-        assert!(finished.stderr.contains(named), "{named}: {finished}");
+        let said = format!("hytale-entrypoint: error: {error}\nhytale-entrypoint: hint: {hint}\n");
+        assert_eq!(finished.stderr, said);
         assert_eq!(finished.stdout, "");
     }
+}
+
+#[test]
+fn without_a_command_there_is_help_and_64() {
+    let finished = World::new().entrypoint().finish();
+    finished.code(64);
+    assert!(
+        finished
+            .stderr
+            .contains("Usage: hytale-entrypoint <COMMAND>"),
+        "{finished}"
+    );
+    assert_eq!(finished.stdout, "");
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Environment for ProcessEnvironment {
 }
 
 /// A flag or variable that cannot be used; exit code 64.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum UsageError {
     #[error("invalid value '{value}' for {name}: expected {expected}")]
     Value {
