@@ -171,6 +171,42 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
+fn an_empty_flag_is_refused_by_name() {
+    let world = World::new();
+    let path = "a path";
+    #[rustfmt::skip]
+    let flags = [
+        ("--session-token-file", path), ("--identity-token-file", path), ("--broker-token-file", path),
+        ("--broker-account", "a name"), ("--auth-file", path), ("--auth-key-file", path), ("--java", path),
+        ("--jar", path), ("--state-dir", path), ("--status-file", path),
+        ("--user", "USER or USER:GROUP, each a name or a number"),
+        ("--ready-line", "a text from one line of the server's output, without colours"),
+    ];
+    for (flag, expected) in flags {
+        let start = world.run_with_broker().args([flag, ""]);
+        refused(start, &format!("option {flag}"), "", expected);
+    }
+    for [flag, _, _, _, expected] in SETTINGS {
+        let start = world.run_with_broker().args([flag, ""]);
+        refused(start, &format!("option {flag}"), "", expected);
+    }
+    let start = world
+        .run()
+        .args(["--auth-file", "auth.enc", "--auth-file="]);
+    refused(start, "option --auth-file", "", path);
+    let list = "a.enc,,b.enc";
+    let start = world.run().env("HYTALE_ENTRYPOINT_AUTH_FILE", list);
+    let variable = "variable HYTALE_ENTRYPOINT_AUTH_FILE";
+    refused(start, variable, list, "paths, separated by commas");
+    let status = world.entrypoint().args(["status", "--state-dir", ""]);
+    status
+        .finish()
+        .code(64)
+        .says("error: invalid value '' for option --state-dir: expected a path");
+    assert!(world.emulator.requests().is_empty());
+}
+
+#[test]
 fn text_that_is_no_text_is_refused_by_name() {
     let world = World::new();
     let bytes = OsStr::from_bytes(b"a\xffb");

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::read::{Environment, Reader, SecretFrom, Setting, UsageError};
 use super::session;
-use super::values::HYTALE_URL;
+use super::values::{HYTALE_URL, PATHS};
 use crate::cli::SharedArgs;
 use crate::credentials::store::Store;
 use crate::secret::Secret;
@@ -47,10 +47,19 @@ pub fn read<E: Environment>(
     reader: &Reader<'_, E>,
 ) -> Result<Credentials, UsageError> {
     let files = match args.auth_file.as_slice() {
-        [] => reader
-            .variable("HYTALE_ENTRYPOINT_AUTH_FILE")?
-            .map(|list| list.split(',').map(|path| path.trim().into()).collect()),
-        typed => Some(typed.iter().map(PathBuf::from).collect()),
+        [] => reader.parse_variable("HYTALE_ENTRYPOINT_AUTH_FILE", &PATHS)?,
+        typed => {
+            let path = |typed| {
+                let setting = Setting {
+                    flag: "--auth-file",
+                    typed: Some(typed),
+                    variable: "HYTALE_ENTRYPOINT_AUTH_FILE",
+                };
+                reader.path(&setting)
+            };
+            let paths: Result<Vec<_>, _> = typed.iter().map(path).collect();
+            Some(paths?.into_iter().flatten().collect())
+        }
     };
     let named = match files {
         Some(_) => Named::Explicitly,

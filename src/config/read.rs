@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::values::Kind;
+use super::values::{Kind, PATH};
 use crate::secret::Secret;
 
 /// Where variables come from. The real one is the process's environment; tests bring their own.
@@ -93,7 +93,7 @@ impl<E: Environment> Reader<'_, E> {
 
     /// # Errors
     /// When the variable is not UTF-8.
-    pub fn text(&self, setting: &Setting<'_>) -> Result<Option<(Name, String)>, UsageError> {
+    fn text(&self, setting: &Setting<'_>) -> Result<Option<(Name, String)>, UsageError> {
         match setting.typed {
             Some(text) => Ok(Some((Name::Flag(setting.flag), text.clone()))),
             None => {
@@ -127,15 +127,15 @@ impl<E: Environment> Reader<'_, E> {
     }
 
     /// # Errors
-    /// When the variable is not UTF-8.
+    /// When what was given is empty, or not UTF-8.
     pub fn path(&self, setting: &Setting<'_>) -> Result<Option<PathBuf>, UsageError> {
-        Ok(self.text(setting)?.map(|(_, text)| PathBuf::from(text)))
+        self.parse(setting, &PATH)
     }
 
     /// A secret's file, else the systemd credential of that name, else the variable that holds it.
     ///
     /// # Errors
-    /// When a variable is not UTF-8.
+    /// When the name of the file is empty, or a variable is not UTF-8.
     pub fn secret(
         &self,
         file: &Setting<'_>,

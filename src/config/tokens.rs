@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::credentials::{self, Credentials, Named};
 use super::read::{Environment, Reader, SecretFrom, Setting, UsageError};
 use super::session;
-use super::values::{self, DURATION, Kind, TRUTH};
+use super::values::{self, DURATION, Kind, NAME, TRUTH};
 use crate::cli::RunArgs;
 
 #[derive(Debug)]
@@ -213,7 +213,7 @@ fn broker<E: Environment>(
         "hytale.broker-token",
         "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN",
     )?;
-    let account = reader.text(&account)?.map(|(_, name)| name);
+    let account = reader.parse(&account, &NAME)?;
     let profiles = profiles(args, reader)?;
     let timeout = reader
         .parse(&timeout, &DURATION)?

@@ -1,5 +1,6 @@
 //! The values that flags and variables take: one parser each, and the words for what would have been right.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -13,6 +14,24 @@ pub struct Kind<T> {
 pub const DURATION: Kind<Duration> = Kind {
     parse: duration,
     expected: "a duration such as 500ms, 10s or 5m",
+};
+
+/// An empty one would mean this or that file in the folder that we were started in.
+pub const PATH: Kind<PathBuf> = Kind {
+    parse: |text| (!text.is_empty()).then(|| text.into()),
+    expected: "a path",
+};
+
+/// Paths between commas, white space around them dropped.
+pub const PATHS: Kind<Vec<PathBuf>> = Kind {
+    parse: |text| list(text, PATH.parse),
+    expected: "paths, separated by commas",
+};
+
+/// What somebody is called.
+pub const NAME: Kind<String> = Kind {
+    parse: |text| (!text.is_empty()).then(|| text.to_owned()),
+    expected: "a name",
 };
 
 pub const TRUTH: Kind<bool> = Kind {
