@@ -51,18 +51,19 @@ fn without_a_command_there_is_help_and_64() {
 #[test]
 fn a_command_that_brings_tokens_of_its_own_is_refused() {
     let world = World::new();
-    for command in [
-        &["java", "-jar", "a.jar", "--session-token", "s3cret"][..],
-        &["./start.sh", "--identity-token=s3cret"],
-        &["--assets", "x", "--identity-token", "s3cret"],
-        &["--session-token=s3cret"],
+    let (session, identity) = ("--session-token", "--identity-token");
+    for (command, option) in [
+        (&["java", "-jar", "a.jar", session, "s3cret"][..], session),
+        (&["./start.sh", "--identity-token=s3cret"], identity),
+        (&["--assets", "x", identity, "s3cret"], identity),
+        (&["--session-token=s3cret"], session),
+        (&[identity, "s3cret", session, "s3cret"], session),
     ] {
         let start = world.run_with_broker().arg("--").args(command);
-        start.finish().code(64).never_says("s3cret").says(
-            "error: the command already holds --session-token or --identity-token: give the tokens as \
-             HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN, or as files, so that they stay out \
-             of ps and their session is freed",
-        );
+        start.finish().code(64).never_says("s3cret").says(&format!(
+            "error: the command already holds {option}: give the tokens as HYTALE_SERVER_SESSION_TOKEN and \
+             HYTALE_SERVER_IDENTITY_TOKEN, or as files, so that they stay out of ps and their session is freed"
+        ));
     }
     assert!(world.emulator.requests().is_empty());
 }

@@ -57,11 +57,7 @@ impl ServerCommand {
         };
         for token in ["--session-token", "--identity-token"] {
             if command.argv.iter().any(|arg| is_option(arg, token)) {
-                return Err(UsageError::Conflict(
-                    "the command already holds --session-token or --identity-token: give the tokens as \
-                     HYTALE_SERVER_SESSION_TOKEN and HYTALE_SERVER_IDENTITY_TOKEN, or as files, so that \
-                     they stay out of ps and their session is freed",
-                ));
+                return Err(UsageError::TokenInCommand(token));
             }
         }
         Ok(command)
@@ -243,7 +239,7 @@ mod tests {
         for words in ["java -jar a.jar --session-token x", "--identity-token=x"] {
             let given = words.split_whitespace().map(OsString::from).collect();
             let refused = ServerCommand::new(given, "java".into(), "a.jar".into());
-            assert!(matches!(refused, Err(UsageError::Conflict(_))), "{words}");
+            assert!(matches!(refused, Err(UsageError::TokenInCommand(_))), "{words}");
         }
     }
 }

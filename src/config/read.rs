@@ -36,6 +36,11 @@ pub enum UsageError {
     },
     #[error("{name} is not UTF-8 text")]
     NotText { name: Name },
+    #[error(
+        "the command already holds {0}: give the tokens as HYTALE_SERVER_SESSION_TOKEN and \
+         HYTALE_SERVER_IDENTITY_TOKEN, or as files, so that they stay out of ps and their session is freed"
+    )]
+    TokenInCommand(&'static str),
     #[error("{0}")]
     Conflict(&'static str),
 }
