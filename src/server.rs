@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tracing::debug;
 
+use crate::config::command::Named;
 use crate::config::readiness::{Readiness, Watch};
 use crate::config::server::{PassTokens, Server as Config};
 use crate::exit::Code;
@@ -29,12 +30,16 @@ use user::{User, UserError};
 /// Why the server cannot be started.
 #[derive(Debug, Error)]
 pub enum LaunchError {
-    #[error("command not found: {}", .0.display())]
-    NotFound(OsString),
+    #[error("command not found: {}", program.display())]
+    NotFound { program: OsString, named: Named },
     #[error("cannot execute {}: {error}", program.display())]
     CannotExecute { program: PathBuf, error: io::Error },
     #[error("cannot read the jar {}: {error}", jar.display())]
-    Jar { jar: PathBuf, error: io::Error },
+    Jar {
+        jar: PathBuf,
+        named: Named,
+        error: io::Error,
+    },
     #[error("cannot make the argument file: {0}")]
     Argfile(io::Error),
     #[error("cannot watch the server's output: {0}")]
@@ -48,7 +53,7 @@ pub enum LaunchError {
 impl LaunchError {
     pub fn code(&self) -> Code {
         match self {
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound { .. } => Code::NotFound,
             Self::CannotExecute { .. } => Code::CannotExecute,
             Self::Jar { .. } => Code::NoInput,
             Self::User(_) => Code::Usage,
@@ -59,11 +64,19 @@ impl LaunchError {
 
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NotFound(_) => "check the name and PATH, or give the launcher with --java",
+            Self::NotFound { named, .. } => match named {
+                Named::InTheCommand => "check the name, the folder that this starts in, and PATH",
+                Named::BySettings => "install Java, or give its launcher with --java",
+            },
             Self::CannotExecute { .. } => {
                 "check that it is a program for this machine, or a script with #!, and may be executed"
             }
-            Self::Jar { .. } => "start in the server's folder, or give the jar with --jar",
+            Self::Jar { named, .. } => match named {
+                Named::InTheCommand => {
+                    "start in the server's folder, or name the jar as seen from here"
+                }
+                Named::BySettings => "start in the server's folder, or give the jar with --jar",
+            },
             Self::Argfile(_) => "use --pass-tokens env",
             Self::Output(_) => "use --watch-output off",
             Self::User(UserError::NotRoot(_)) => {
@@ -89,9 +102,9 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// When one of them is missing or cannot be used.
     pub fn look_up(config: &'a Config) -> Result<Self, LaunchError> {
-        let program = program::find(config.command.program())?;
+        let program = program::find(&config.command)?;
         if let Some(jar) = config.command.jar() {
-            open_jar(jar)?;
+            open_jar(jar, config.command.named())?;
         }
         let user = config.user.as_ref().map(User::find).transpose()?;
         Ok(Self {
@@ -198,10 +211,11 @@ fn is_watched(watch: Watch) -> bool {
 
 /// # Errors
 /// When there is no such file, or it cannot be read.
-pub fn open_jar(jar: &Path) -> Result<File, LaunchError> {
+pub fn open_jar(jar: &Path, named: Named) -> Result<File, LaunchError> {
     // A FIFO would hold us up before anybody hears a signal.
     secret::open_regular(jar).map_err(|error| LaunchError::Jar {
         jar: jar.to_owned(),
+        named,
         error,
     })
 }

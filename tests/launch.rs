@@ -38,6 +38,33 @@ fn a_command_that_cannot_be_started_costs_no_slot() {
 }
 
 #[test]
+fn a_hint_leads_to_where_the_name_was_given() {
+    let world = World::new();
+    world.program("java", "#!/bin/sh\nexit 0\n");
+    for (arguments, hint) in [
+        (
+            &["--jar", "no.jar"][..],
+            "start in the server's folder, or give the jar with --jar",
+        ),
+        (
+            &["--", "./java", "-jar", "no.jar"],
+            "start in the server's folder, or name the jar as seen from here",
+        ),
+        (
+            &["--java", "no-java"],
+            "install Java, or give its launcher with --java",
+        ),
+        (
+            &["--", "./start.sh"],
+            "check the name, the folder that this starts in, and PATH",
+        ),
+    ] {
+        let finished = world.run_with_broker().args(arguments).finish();
+        finished.says(&format!("hint: {hint}"));
+    }
+}
+
+#[test]
 fn a_file_that_is_no_program_ends_with_126_and_its_session_is_freed() {
     let world = World::new();
     world.program("program", b"\x7fELF\x02\x01\x01 of another machine\n");

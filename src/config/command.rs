@@ -30,6 +30,15 @@ pub struct ServerCommand {
     argv: Vec<OsString>,
     /// Where `-jar` stands, when a Java launcher is told to run a jar.
     jar_option: Option<usize>,
+    named: Named,
+}
+
+/// Who names the program and the jar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    InTheCommand,
+    /// `--java` and `--jar`, or their defaults.
+    BySettings,
 }
 
 impl ServerCommand {
@@ -48,11 +57,13 @@ impl ServerCommand {
                     .chain(given)
                     .collect(),
                 jar_option: Some(1),
+                named: Named::BySettings,
             }
         } else {
             Self {
                 jar_option: jar_option(&given),
                 argv: given,
+                named: Named::InTheCommand,
             }
         };
         for token in ["--session-token", "--identity-token"] {
@@ -81,6 +92,10 @@ impl ServerCommand {
     /// The jar that `java -jar` names.
     pub fn jar(&self) -> Option<&Path> {
         self.jar_option.map(|at| Path::new(&self.argv[at + 1]))
+    }
+
+    pub fn named(&self) -> Named {
+        self.named
     }
 
     /// Whether the program goes by the name of the Java launcher.
@@ -176,11 +191,19 @@ mod tests {
 
     #[test]
     fn options_alone_are_options_of_the_server() {
-        assert_eq!(
-            command("--assets ../Assets.zip"),
-            command("java -jar HytaleServer.jar --assets ../Assets.zip")
-        );
-        assert_eq!(command(""), command("java -jar HytaleServer.jar"));
+        for (given, meant) in [
+            (
+                "--assets ../Assets.zip",
+                "java -jar HytaleServer.jar --assets ../Assets.zip",
+            ),
+            ("", "java -jar HytaleServer.jar"),
+        ] {
+            let (given, meant) = (command(given), command(meant));
+            assert_eq!(given.argv, meant.argv);
+            assert_eq!(given.jar(), meant.jar());
+            assert_eq!(given.named(), Named::BySettings);
+            assert_eq!(meant.named(), Named::InTheCommand);
+        }
     }
 
     #[test]
@@ -239,7 +262,10 @@ mod tests {
         for words in ["java -jar a.jar --session-token x", "--identity-token=x"] {
             let given = words.split_whitespace().map(OsString::from).collect();
             let refused = ServerCommand::new(given, "java".into(), "a.jar".into());
-            assert!(matches!(refused, Err(UsageError::TokenInCommand(_))), "{words}");
+            assert!(
+                matches!(refused, Err(UsageError::TokenInCommand(_))),
+                "{words}"
+            );
         }
     }
 }

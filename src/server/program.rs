@@ -2,7 +2,6 @@
 //! not to be executed (126).
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
@@ -11,12 +10,14 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::LaunchError;
+use crate::config::command::ServerCommand;
 
 /// Where exec would look when there is no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// Finds a program in `PATH`, or where it says when it is a path.
-pub fn find(program: &OsStr) -> Result<PathBuf, LaunchError> {
+/// Finds a command's program in `PATH`, or where it says when it is a path.
+pub fn find(command: &ServerCommand) -> Result<PathBuf, LaunchError> {
+    let program = command.program();
     let candidates: Vec<PathBuf> = if program.as_bytes().contains(&b'/') {
         vec![program.into()]
     } else if program.is_empty() {
@@ -39,7 +40,10 @@ pub fn find(program: &OsStr) -> Result<PathBuf, LaunchError> {
     }
     Err(match in_the_way {
         Some((program, error)) => LaunchError::CannotExecute { program, error },
-        None => LaunchError::NotFound(program.to_owned()),
+        None => LaunchError::NotFound {
+            program: program.to_owned(),
+            named: command.named(),
+        },
     })
 }
 

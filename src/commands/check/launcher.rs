@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::report::Check;
 use super::{archive, java};
+use crate::config::command::Named;
 use crate::config::server::Server;
 use crate::exit::Code;
 use crate::secret::open_regular;
@@ -18,7 +19,7 @@ const AGAIN: &str = "download it again, or check the path";
 pub async fn look(config: &Server) -> Vec<Check> {
     let mut checks = Vec::new();
     let user = config.user.as_ref().map(User::find).transpose();
-    match program::find(config.command.program()) {
+    match program::find(&config.command) {
         Ok(program) => {
             checks.push(Check::ok("command", program.display()));
             // A launcher that has to be asked is not asked by us where it should be somebody else.
@@ -30,7 +31,8 @@ pub async fn look(config: &Server) -> Vec<Check> {
         }
         Err(error) => checks.push(launch_error("command", &error)),
     }
-    checks.extend(config.command.jar().map(jar));
+    let named = config.command.named();
+    checks.extend(config.command.jar().map(|path| jar(path, named)));
     match user {
         Ok(user) => checks.extend(user.as_ref().map(known)),
         Err(error) => checks.push(launch_error("user", &error.into())),
@@ -44,12 +46,12 @@ fn known(user: &User) -> Check {
     Check::ok("user", format_args!("the server would run as {uid}:{gid}"))
 }
 
-fn jar(path: &Path) -> Check {
+fn jar(path: &Path, named: Named) -> Check {
     let unreadable = |error| {
         let jar = path.to_owned();
-        launch_error("jar", &LaunchError::Jar { jar, error })
+        launch_error("jar", &LaunchError::Jar { jar, named, error })
     };
-    match open_jar(path).map(|file| archive::is_whole(&file)) {
+    match open_jar(path, named).map(|file| archive::is_whole(&file)) {
         Err(error) => launch_error("jar", &error),
         Ok(Err(error)) => unreadable(error),
         Ok(Ok(true)) => Check::ok("jar", path.display()),
