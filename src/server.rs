@@ -34,6 +34,8 @@ pub enum LaunchError {
     NotFound { program: OsString, named: Named },
     #[error("cannot execute {}: {error}", program.display())]
     CannotExecute { program: PathBuf, error: io::Error },
+    #[error("cannot execute {}: its interpreter or loader is missing", .0.display())]
+    NoInterpreter(PathBuf),
     #[error("cannot read the jar {}: {error}", jar.display())]
     Jar {
         jar: PathBuf,
@@ -54,7 +56,7 @@ impl LaunchError {
     pub fn code(&self) -> Code {
         match self {
             Self::NotFound { .. } => Code::NotFound,
-            Self::CannotExecute { .. } => Code::CannotExecute,
+            Self::CannotExecute { .. } | Self::NoInterpreter(_) => Code::CannotExecute,
             Self::Jar { .. } => Code::NoInput,
             Self::User(_) => Code::Usage,
             Self::Become(_) => Code::CannotExecute,
@@ -70,6 +72,10 @@ impl LaunchError {
             },
             Self::CannotExecute { .. } => {
                 "check that it is a program for this machine, or a script with #!, and may be executed"
+            }
+            Self::NoInterpreter(_) => {
+                "a script's first line names a program that is not here (with Windows line ends it never is), or the \
+                 program was built for another C library: musl instead of glibc, or the reverse"
             }
             Self::Jar { named, .. } => match named {
                 Named::InTheCommand => {
@@ -164,9 +170,15 @@ impl<'a> Launch<'a> {
             ];
             user.give(files.into_iter().flatten());
         }
-        let program = |error| LaunchError::CannotExecute {
-            program: self.program.clone(),
-            error,
+        let program = |error: io::Error| match error.kind() {
+            // The kernel says so of what the file names, too.
+            io::ErrorKind::NotFound if self.program.exists() => {
+                LaunchError::NoInterpreter(self.program.clone())
+            }
+            _ => LaunchError::CannotExecute {
+                program: self.program.clone(),
+                error,
+            },
         };
         let setup = ChildSetup {
             image: Image::new(&self.program, arguments, environment).map_err(program)?,

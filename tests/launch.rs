@@ -78,6 +78,20 @@ fn a_file_that_is_no_program_ends_with_126_and_its_session_is_freed() {
 }
 
 #[test]
+fn a_program_whose_interpreter_is_missing_is_not_called_missing_itself() {
+    let world = World::new();
+    world.program("nobody", "#!./no-such-shell\nexit 0\n");
+    world.program("windows", "#!/bin/sh\r\nexit 0\r\n");
+    for program in ["./nobody", "./windows"] {
+        let finished = world.run_with_broker().args(["--", program]).finish();
+        finished.code(126).says(&format!(
+            "error: cannot execute {program}: its interpreter or loader is missing"
+        ));
+    }
+    world.assert_nothing_left();
+}
+
+#[test]
 fn a_server_is_looked_for_in_the_path_past_what_cannot_be_executed() {
     let world = World::new();
     for folder in ["a", "b"] {
