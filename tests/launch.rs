@@ -1,11 +1,13 @@
 //! Finding the server: a typo costs no slot, and what the kernel will not execute frees the one it cost.
 
+use std::env;
 use std::fs;
+use std::process::Command;
 
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 
-use crate::support::World;
+use crate::support::{Start, World, not_tried};
 
 #[rustfmt::skip]
 const NO_SERVER: &[(&[&str], i32, &str)] = &[
@@ -110,4 +112,54 @@ fn a_server_is_looked_for_in_the_path_past_what_cannot_be_executed() {
     start("./a:./missing:./b", "server-2")
         .code(127)
         .says("error: command not found: server-2");
+}
+
+/// Root looks into every folder, but not without these capabilities.
+fn as_anybody(start: Start) -> Option<Start> {
+    if !geteuid().is_root() {
+        return Some(start);
+    }
+    let without = "--bounding-set=-dac_override,-dac_read_search";
+    let tried = Command::new("setpriv").args([without, "true"]).status();
+    if !tried.is_ok_and(|status| status.success()) {
+        not_tried("a closed folder in PATH, as root without a setpriv(1) that works");
+        return None;
+    }
+    Some(start.under("setpriv", [without]))
+}
+
+#[test]
+fn a_folder_of_the_path_that_is_closed_to_us_makes_no_typo_a_program() {
+    let world = World::new();
+    fs::create_dir(world.path("closed")).unwrap();
+    world.program("closed/server", "#!/bin/sh\nexit 4\n");
+    world.program("server", "#!/bin/sh\nexit 3\n");
+    world.set_mode("closed", 0o000);
+    let path = env::var("PATH").unwrap();
+    for (path, server, code, error) in [
+        (
+            format!("./closed:{path}"),
+            "server",
+            127,
+            Some("command not found: server"),
+        ),
+        (format!("./closed:.:{path}"), "server", 3, None),
+        (
+            path,
+            "./closed/server",
+            126,
+            Some("cannot execute ./closed/server: Permission denied (os error 13)"),
+        ),
+    ] {
+        let start = world.run().env("PATH", path).args(["--", server]);
+        let Some(start) = as_anybody(start.arg("--auth-mode=insecure")) else {
+            break;
+        };
+        let finished = start.finish();
+        finished.code(code);
+        if let Some(error) = error {
+            finished.says(&format!("error: {error}"));
+        }
+    }
+    world.set_mode("closed", 0o700);
 }

@@ -18,7 +18,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Finds a command's program in `PATH`, or where it says when it is a path.
 pub fn find(command: &ServerCommand) -> Result<PathBuf, LaunchError> {
     let program = command.program();
-    let candidates: Vec<PathBuf> = if program.as_bytes().contains(&b'/') {
+    let is_path = program.as_bytes().contains(&b'/');
+    let candidates: Vec<PathBuf> = if is_path {
         vec![program.into()]
     } else if program.is_empty() {
         Vec::new()
@@ -33,6 +34,8 @@ pub fn find(command: &ServerCommand) -> Result<PathBuf, LaunchError> {
         match executable(&candidate) {
             Ok(()) => return Ok(candidate),
             Err(error) if is_absent(&error) => {}
+            // A folder of PATH that we may not look into says nothing about what is in it.
+            Err(_) if !is_path && candidate.symlink_metadata().is_err() => {}
             Err(error) => {
                 in_the_way.get_or_insert((candidate, error));
             }
