@@ -139,6 +139,44 @@ fn a_damaged_lease_is_shown_as_such_and_is_no_reason_to_fail() {
 }
 
 #[test]
+fn leases_are_shown_from_the_oldest_to_the_newest_and_damaged_ones_last() {
+    let world = World::of(["alpha"]);
+    world.has_login();
+    let run = world.a_server();
+    let whole = fs::read_to_string(world.leases().remove(0)).expect("it is readable");
+    let mut record: Value = serde_json::from_str(&whole).expect("it is JSON");
+    run.signal(SIGTERM);
+    run.wait().code(143);
+    let leases = world.state_dir().join("leases");
+    let minutes_old = [3, 9, 1, 7, 5, 2, 8];
+    for minutes in minutes_old {
+        let created_at = jiff::Timestamp::now() - Duration::from_mins(minutes);
+        record["created_at"] = created_at.to_string().into();
+        fs::write(
+            leases.join(format!("of-{minutes}.json")),
+            record.to_string(),
+        )
+        .expect("there is room");
+    }
+    fs::write(leases.join("of-0.json"), "").expect("there is room");
+    let order = [
+        "of-9", "of-8", "of-7", "of-5", "of-3", "of-2", "of-1", "of-0",
+    ];
+    let finished = world.status();
+    finished.code(0);
+    let (_, shown) = finished.stdout.split_once("\nLeases\n").expect("a title");
+    let shown: Vec<_> = shown
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(shown, order, "{finished}");
+    let status = world.status_as_json().json();
+    let found = status["leases"].as_array().expect("it is a list");
+    let found: Vec<_> = found.iter().map(|lease| &lease["id"]).collect();
+    assert_eq!(found, order);
+}
+
+#[test]
 fn leases_that_cannot_be_listed_hide_no_credentials() {
     let world = World::of(["alpha"]);
     world.has_login();

@@ -92,10 +92,16 @@ pub async fn status(account: &Account, form: Form) -> Result<(), CommandError> {
         first_error.get_or_insert(CommandError::Leases(error));
         Vec::new()
     });
+    let mut leases: Vec<_> = leases.into_iter().map(Lease::from).collect();
+    // From the oldest to the newest, and last those of which nothing is known.
+    leases.sort_by(|a, b| {
+        let key = |lease: &Lease| (lease.created_at.is_none(), lease.created_at);
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
+    });
     let status = Status {
         version: 1,
         credentials,
-        leases: leases.into_iter().map(Lease::from).collect(),
+        leases,
     };
     let screen = Screen::new();
     match form {
