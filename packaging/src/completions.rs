@@ -41,7 +41,6 @@ fn mended(script: Vec<u8>) -> Vec<u8> {
 }
 
 fn with_values(arg: Arg) -> Arg {
-    let arg = with_short_help(arg);
     let Some([name]) = arg.get_value_names() else {
         return arg;
     };
@@ -62,15 +61,4 @@ fn with_values(arg: Arg) -> Arg {
         _ => ValueHint::Other,
     };
     arg.value_hint(hint)
-}
-
-/// Without the variable and the default: a menu has one line for it.
-fn with_short_help(arg: Arg) -> Arg {
-    let Some(help) = arg.get_help().map(ToString::to_string) else {
-        return arg;
-    };
-    match help.split_once(" [env:") {
-        Some((short, _)) => arg.help(short.to_owned()),
-        None => arg,
-    }
 }

@@ -37,7 +37,8 @@ fn page(command: Command, program: &str, folder: &Path) -> io::Result<()> {
         man.render_subcommands_section(&mut file)?;
     }
     let mut rest = Roff::new();
-    if let Some(notes) = command.get_after_help() {
+    let notes = command.get_after_long_help();
+    if let Some(notes) = notes.or(command.get_after_help()) {
         // The columns of a table stay where they are.
         rest.control("SH", ["NOTES"]).control("nf", []);
         for line in notes.to_string().lines() {

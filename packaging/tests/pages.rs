@@ -84,7 +84,7 @@ fn the_page_of_run_tells_options_variables_and_exit_codes() {
         return;
     };
     for words in [
-        "hytale-entrypoint run [OPTIONS] [COMMAND]...",
+        "hytale-entrypoint run [OPTIONS] [--] [COMMAND [ARG]...]",
         "--broker-url <URL>",
         "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN_SRC",
         "   75  no session slot free",
