@@ -23,6 +23,7 @@ mod examples;
 mod exit_codes;
 mod first_moments;
 mod health;
+mod help;
 mod herd;
 mod import;
 mod job_control;
