@@ -63,6 +63,7 @@ mod status;
 mod status_file;
 mod status_leases;
 mod stop_timeout;
+mod supply_chain;
 mod support;
 mod sweep;
 mod systemd;
