@@ -14,6 +14,7 @@ pub mod kills;
 pub mod leases;
 pub mod machine;
 pub mod manager;
+pub mod markdown;
 pub mod outlet;
 pub mod phases;
 pub mod processes;
