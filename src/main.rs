@@ -1,7 +1,38 @@
-//! The entrypoint for Hytale dedicated servers.
+//! The entrypoint for Hytale dedicated servers, and how it is built.
 //!
 //! The data flows one way: `config → source → session (lease written) → server → release (lease struck) →
-//! exit code`. [`run`] tells that story; this file only translates: arguments in, exit code out.
+//! exit code`. [`run`] tells that story on one screen; read it first. This file only translates: arguments in,
+//! exit code out.
+//!
+//! 1. [`cli`] says what may be typed; [`config`] makes it, with the environment, one checked configuration.
+//! 2. [`source`] gets a token pair: from the environment, from a broker, or with a login that [`credentials`] keeps.
+//!    [`hytale`] speaks to the services.
+//! 3. [`session`] holds the slot that the pair stands for. Its [`lease`] is on disk before anything else is done with it.
+//! 4. [`server`] looks for the program before a slot is spent on it, and starts it with the tokens.
+//! 5. [`supervise`] does the work of PID 1 until the server is gone; [`ready`] tells whoever wants to know how it is.
+//! 6. [`session`] frees the slot and strikes the lease, however the server ended, and [`exit`] has the code for that.
+//!
+//! A process that is killed between 3 and 6 leaves its lease, and the next start frees that slot.
+//! The other commands, one file each in [`commands`], look after the login and ask the same modules.
+//!
+//! # Floors
+//!
+//! A module uses its own floor and those below, and none above:
+//!
+//! 1. `main`
+//! 2. [`run`], [`commands`], [`mod@error`]
+//! 3. [`session`], [`source`], [`server`]: none knows another, [`run`] hands values along
+//! 4. [`supervise`], [`hytale`], [`credentials`], [`lease`], [`config`]
+//! 5. [`cli`], [`mistake`], [`ready`], [`stop`], [`exit`], [`mod@log`], [`secret`], [`atomic`], [`sys`]
+//!
+//! # What holds everywhere
+//!
+//! - Before the server lives we may fail, each error with its exit code and a hint ([`mod@error`]). From then on we only warn.
+//! - Who opens, closes, in the same function; nothing calls `process::exit`, which would skip that.
+//! - A token, key or code is a [`secret::Secret`]: it cannot print itself, and is wiped when dropped.
+//! - A file is whole or not there, and for its owner alone ([`atomic`]).
+//! - A signal is blocked from the first instruction on and read in one loop ([`supervise::signals`]); none is lost.
+//! - Unsafe code has one home, [`sys`].
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

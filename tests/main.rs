@@ -23,6 +23,7 @@ mod env_source;
 mod examples;
 mod exit_codes;
 mod first_moments;
+mod floors;
 mod health;
 mod help;
 mod herd;
