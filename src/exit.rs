@@ -69,6 +69,7 @@ pub fn meaning(code: u8) -> Option<&'static str> {
         1 => "a crash",
         2 => "authentication failed",
         3 => "world generation failed",
+        4 => "the client is gone",
         5 => "a required plugin is missing",
         6 => "validation failed",
         7 => "assets are missing",

@@ -17,7 +17,13 @@ pub struct Mistake {
 
 impl From<clap::Error> for Mistake {
     fn from(error: clap::Error) -> Self {
-        Self::read(&error.render().to_string())
+        let mut mistake = Self::read(&error.render().to_string());
+        if let Some(tips) = &mut mistake.tips
+            && tips.contains("use '-- ")
+        {
+            tips.insert_str(0, "the server's own options go after --; ");
+        }
+        mistake
     }
 }
 

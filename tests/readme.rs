@@ -24,6 +24,7 @@ type Try = fn(&Block);
 #[rustfmt::skip]
 const BLOCKS: &[(&str, Try)] = &[
     ("cargo sandbox            # the whole story on real processes, with the services emulated on loopback", the_tour_is_in_ci),
+    ("cargo install --locked --git https://github.com/hytale-entrypoint/hytale-entrypoint hytale-entrypoint", an_installation),
     ("flowchart LR", the_picture_is_whole),
     ("hytale-entrypoint login        # open the address it shows, enter the code, done", a_login_and_a_run),
     ("docker build -t hytale-server .", the_containers),
@@ -105,6 +106,18 @@ fn the_tour_is_in_ci(block: &Block) {
     }
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert!(text(".cargo/config.toml").contains("\nsandbox = "));
+}
+
+/// From where Cargo.toml says that we live.
+fn an_installation(block: &Block) {
+    let world = World::new();
+    let calls = noted(&world, block, &["cargo"]);
+    let package = text("Cargo.toml");
+    let [.., repository, name] = &calls[0][..] else {
+        panic!("{calls:?}");
+    };
+    assert!(package.contains(&format!("repository = \"{repository}\"")));
+    assert!(package.contains(&format!("name = \"{name}\"")));
 }
 
 fn the_picture_is_whole(block: &Block) {
