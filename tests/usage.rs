@@ -10,7 +10,7 @@ const MISTAKES: &[(&[&str], &str, &str)] = &[
     (&["frobnicate"], "unrecognized subcommand 'frobnicate'", GENERAL),
     (&["statsu"], "unrecognized subcommand 'statsu'", "a similar subcommand exists: 'status'"),
     (&["run", "--colour"], "unexpected argument '--colour' found", "the server's own options go after --; to pass '--colour' as a value, use '-- --colour'"),
-    (&["run", "--assets", "../Assets.zip"], "unexpected argument '--assets' found", "to pass '--assets' as a value, use '-- --assets'"),
+    (&["run", "--assets", "../Assets.zip"], "unexpected argument '--assets' found", "the server's own options go after --; to pass '--assets' as a value, use '-- --assets'"),
     (&["run", "--log-formt", "json"], "unexpected argument '--log-formt' found",
         "the server's own options go after --; a similar argument exists: '--log-format'; to pass '--log-formt' as a value, use '-- --log-formt'"),
     (&["run", "--token-timeout"], "a value is required for '--token-timeout <DURATION>' but none was supplied", GENERAL),
