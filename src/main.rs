@@ -127,7 +127,10 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
         match command {
             Command::Run(args) => {
                 let ended = match config::run(&args, &environment) {
-                    Ok(config) => run::run(&config, &mut signals).await,
+                    Ok(config) => {
+                        environment.forget_secrets();
+                        run::run(config, &mut signals).await
+                    }
                     Err(error) => Err(error.into()),
                 };
                 ended.inspect_err(|error| ready::last_words(&error.to_string()))
@@ -138,10 +141,12 @@ fn start(command: Command, signals: Blocked) -> Result<u8, Error> {
             }
             Command::Check(args) => {
                 let config = config::run(&args.run, &environment);
+                environment.forget_secrets();
                 commands::check::check(&args, config, &mut signals).await
             }
             Command::Account(command) => {
                 let account = config::account(command.shared(), &environment)?;
+                environment.forget_secrets();
                 commands::run(&command, &account, &mut signals).await?;
                 Ok(0)
             }

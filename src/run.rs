@@ -3,6 +3,8 @@
 
 pub mod open;
 
+use std::mem;
+
 use tracing::info;
 
 use crate::config::Run;
@@ -11,7 +13,6 @@ use crate::exit::{self, Code, Ended};
 use crate::hytale::TokenPair;
 use crate::ready::{Announcer, last_words};
 use crate::server::Launch;
-use crate::session::Session;
 use crate::stop::Stop;
 use crate::supervise::output::{Output, Seen};
 use crate::supervise::signals::{self, Signals};
@@ -21,12 +22,16 @@ use crate::supervise::{Served, adopt_orphans, supervise};
 ///
 /// # Errors
 /// When no server was started. No session is left then either.
-pub async fn run(config: &Run, signals: &mut Signals) -> Result<u8, Error> {
+pub async fn run(mut config: Run, signals: &mut Signals) -> Result<u8, Error> {
     adopt_orphans();
+    // They hold secrets that nobody needs once there is a session.
+    let sources = mem::take(&mut config.tokens.sources);
+    let config = &config;
     let launch = Launch::look_up(&config.server)?;
     let announcer = Announcer::new(&config.status_file);
-    let session = open::session(config, signals, &announcer).await?;
-    let tokens = session.as_ref().map(Session::tokens).cloned();
+    let (session, tokens) = open::session(config, sources, signals, &announcer)
+        .await?
+        .unzip();
     let (stopping, gone) = (Stop::new(), Stop::new());
     let serving = async {
         let served = serve(config, launch, tokens, signals, &stopping, &announcer).await;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::libc::{O_CLOEXEC, O_NONBLOCK};
 use ring::digest;
@@ -15,13 +16,13 @@ use zeroize::Zeroizing;
 /// The largest file that is read for a secret, in bytes.
 const FILE_LIMIT: u64 = 64 * 1024;
 
-/// A token, key or code.
+/// A token, key or code. There is one copy of its text, however often this is cloned.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        Self(Arc::new(Zeroizing::new(text)))
     }
 
     /// The text itself. Every use of this is a place where a secret may leave the process.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
+use uuid::Uuid;
 
 use crate::config::session::{Refresh, Release, Session as Config};
 use crate::exit::Code;
@@ -63,7 +64,8 @@ pub struct Sessions<'a> {
 #[derive(Debug)]
 pub struct Session<'a> {
     source: String,
-    tokens: TokenPair,
+    /// Where the token tells it.
+    profile: Option<Uuid>,
     config: &'a Config,
     ours: RefCell<Ours>,
 }
@@ -143,7 +145,7 @@ impl<'a> Sessions<'a> {
     /// Whether [`Sessions::open`] would take these tokens, and a server could live with them. Nothing is opened.
     ///
     /// # Errors
-    /// As [`Sessions::open`] and [`Session::check`].
+    /// As [`Sessions::open`] and [`check`].
     pub fn would_take(
         config: &Config,
         tokens: &TokenPair,
@@ -155,7 +157,7 @@ impl<'a> Sessions<'a> {
         {
             return Err(SessionError::Released);
         }
-        good_for(tokens, min_life)
+        check(tokens, min_life)
     }
 
     pub fn state(&self) -> Option<&StateDir> {
@@ -174,7 +176,7 @@ impl<'a> Sessions<'a> {
     /// When no session can be behind these tokens, or none any more. Then there is nothing to release.
     pub fn open(
         &self,
-        tokens: TokenPair,
+        tokens: &TokenPair,
         source: String,
         blank: Option<Blank>,
     ) -> Result<Session<'a>, SessionError> {
@@ -197,14 +199,18 @@ impl<'a> Sessions<'a> {
         debug!("session open until {expires_at}");
         Ok(Session {
             source,
-            tokens,
+            profile: jwt::profile(&tokens.identity),
             config: self.config,
             ours: RefCell::new(ours),
         })
     }
 }
 
-fn good_for(tokens: &TokenPair, min_life: Duration) -> Result<(), SessionError> {
+/// Whether a server can live with these tokens.
+///
+/// # Errors
+/// For the first of the two with which it cannot.
+pub fn check(tokens: &TokenPair, min_life: Duration) -> Result<(), SessionError> {
     Ok(jwt::check(tokens, min_life, Timestamp::now())?)
 }
 
@@ -260,25 +266,11 @@ impl Ours {
 }
 
 impl Session<'_> {
-    /// What the server is given.
-    pub fn tokens(&self) -> &TokenPair {
-        &self.tokens
-    }
-
-    /// Whether a server can live with these tokens.
-    ///
-    /// # Errors
-    /// For the first of the two with which it cannot.
-    pub fn check(&self, min_life: Duration) -> Result<(), SessionError> {
-        good_for(&self.tokens, min_life)
-    }
-
     /// What may be known of it.
     pub fn status(&self) -> SessionStatus {
-        let profile = jwt::profile(&self.tokens.identity);
         SessionStatus {
             source: self.source.clone(),
-            profile: profile.map(|uuid| uuid.to_string()),
+            profile: self.profile.map(|uuid| uuid.to_string()),
             expires_at: self.ours.borrow().expires_at,
         }
     }

@@ -1,6 +1,8 @@
 //! The one home of unsafe: what neither the standard library nor nix wraps.
 #![expect(unsafe_code, reason = "system calls that no safe wrapper covers")]
 
+mod wipe;
+
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,6 +26,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::exit::Ended;
+
+pub use wipe::empty_variables;
 
 /// The highest signal number on Linux.
 pub const LAST_SIGNAL: c_int = 64;

@@ -39,6 +39,7 @@ mod login_kept;
 mod login_on_a_terminal;
 mod logout;
 mod logs;
+mod memory;
 mod odd_leases;
 mod orphans;
 mod out_of_memory;

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::values::{Kind, PATH};
 use crate::secret::Secret;
+use crate::sys;
 
 /// Where variables come from. The real one is the process's environment; tests bring their own.
 pub trait Environment {
@@ -18,6 +19,21 @@ pub trait Environment {
 /// The environment this process was started with.
 #[derive(Debug)]
 pub struct ProcessEnvironment;
+
+/// The variables that hold a secret itself.
+const SECRETS: [&str; 4] = [
+    "HYTALE_AUTH_KEY",
+    "HYTALE_SERVER_IDENTITY_TOKEN",
+    "HYTALE_SERVER_SESSION_TOKEN",
+    "HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN",
+];
+
+impl ProcessEnvironment {
+    /// Empties the secret ones. What is configured has been read by then, and none of them is for the server.
+    pub fn forget_secrets(&self) {
+        sys::empty_variables(&SECRETS);
+    }
+}
 
 impl Environment for ProcessEnvironment {
     fn variable(&self, name: &str) -> Option<OsString> {

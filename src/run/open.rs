@@ -13,14 +13,18 @@ use crate::config::Run;
 use crate::config::tokens::{OnNoToken, Source};
 use crate::error::{Error, NoTokens, Refusal};
 use crate::exit::Code;
+use crate::hytale::TokenPair;
 use crate::hytale::retry::Policy;
 use crate::lease::StateDir;
 use crate::ready::Announcer;
 use crate::session::sweep::{self, Swept};
-use crate::session::{Session, Sessions};
+use crate::session::{self, Session, Sessions};
 use crate::source;
 use crate::stop::Stop;
 use crate::supervise::signals::{Signals, name};
+
+/// A session, and what the server is given of it, which is nothing that we keep.
+pub type Opened<'a> = (Session<'a>, TokenPair);
 
 /// Opens a session, where the server wants one and there is one to be had.
 ///
@@ -28,35 +32,40 @@ use crate::supervise::signals::{Signals, name};
 /// When there is none and the server must not start without; or after a stop signal.
 pub async fn session<'a>(
     config: &'a Run,
+    sources: Vec<Source>,
     signals: &mut Signals,
     announcer: &Announcer,
-) -> Result<Option<Session<'a>>, Error> {
+) -> Result<Option<Opened<'a>>, Error> {
     if !config.server.command.wants_tokens() {
         info!("this server authenticates nobody, so it gets no tokens");
         return Ok(None);
     }
     announcer.obtaining();
-    match any(config, signals).await {
+    match any(config, &sources, signals).await {
         Err(error @ (Error::NoSource | Error::NoTokens(_)))
             if config.tokens.on_no_token == OnNoToken::Start =>
         {
             warn!("{error}; the server starts without");
             Ok(None)
         }
-        opened => opened.map(|session| {
+        opened => opened.map(|(session, tokens)| {
             announcer.session(session.status());
-            Some(session)
+            Some((session, tokens))
         }),
     }
 }
 
-/// Opens a session with the first source that yields tokens.
+/// Opens a session with the first of these sources that yields tokens.
 ///
 /// # Errors
 /// When there is none; or after a stop signal.
-pub async fn any<'a>(config: &'a Run, signals: &mut Signals) -> Result<Session<'a>, Error> {
+pub async fn any<'a>(
+    config: &'a Run,
+    sources: &[Source],
+    signals: &mut Signals,
+) -> Result<Opened<'a>, Error> {
     let stop = Stop::new();
-    let mut opening = pin!(from_any(config, &stop));
+    let mut opening = pin!(from_any(config, sources, &stop));
     tokio::select! {
         opened = &mut opening => opened,
         signal = signals.ending() => {
@@ -86,9 +95,9 @@ async fn last_answer<T>(
 }
 
 /// A session that arrives after the signal is not for us any more.
-async fn stopped(signal: c_int, answer: Option<Result<Session<'_>, Error>>) -> Error {
+async fn stopped(signal: c_int, answer: Option<Result<Opened<'_>, Error>>) -> Error {
     match answer {
-        Some(Ok(session)) => {
+        Some(Ok((session, _))) => {
             session.release().await;
         }
         Some(Err(_)) => {}
@@ -99,8 +108,12 @@ async fn stopped(signal: c_int, answer: Option<Result<Session<'_>, Error>>) -> E
     Error::Stopped(signal)
 }
 
-async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error> {
-    if config.tokens.sources.is_empty() {
+async fn from_any<'a>(
+    config: &'a Run,
+    sources: &[Source],
+    stop: &Stop,
+) -> Result<Opened<'a>, Error> {
+    if sources.is_empty() {
         return Err(Error::NoSource);
     }
     let sessions = Sessions::new(&config.session);
@@ -112,11 +125,11 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(10),
         },
-        sweep: sessions.state().map(|state| sweep(state, config)),
+        sweep: sessions.state().map(|state| sweep(state, sources)),
         sessions,
     };
     let mut refusals: Vec<(String, Refusal)> = Vec::new();
-    for source in &config.tokens.sources {
+    for source in sources {
         if stop.is_requested() {
             break;
         }
@@ -124,9 +137,9 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
             warn!("{last}: {refusal}; trying {source}");
         }
         match opening.from(source).await {
-            Ok(session) => {
+            Ok(opened) => {
                 info!("session opened, source {source}");
-                return Ok(session);
+                return Ok(opened);
             }
             Err(refusal) => refusals.push((source.to_string(), refusal)),
         }
@@ -135,8 +148,8 @@ async fn from_any<'a>(config: &'a Run, stop: &Stop) -> Result<Session<'a>, Error
 }
 
 /// Frees what killed processes have left, beside everything else and for as long as we live.
-fn sweep(state: &StateDir, config: &Run) -> JoinHandle<Swept> {
-    let given = source::given_fingerprints(&config.tokens.sources);
+fn sweep(state: &StateDir, sources: &[Source]) -> JoinHandle<Swept> {
+    let given = source::given_fingerprints(sources);
     spawn_local(sweep::sweep(state.clone(), given))
 }
 
@@ -153,7 +166,7 @@ struct Opening<'a, 's> {
 impl<'a> Opening<'a, '_> {
     /// A session from one source. Where all slots are taken, some may be our own leftovers: once those are
     /// freed, it is tried again.
-    async fn from(&mut self, source: &Source) -> Result<Session<'a>, Refusal> {
+    async fn from(&mut self, source: &Source) -> Result<Opened<'a>, Refusal> {
         match self.once(source).await {
             Err(refusal) if refusal.code() == Code::NoSlot && !self.stop.is_requested() => {
                 if let Some(sweep) = self.sweep.take() {
@@ -169,13 +182,13 @@ impl<'a> Opening<'a, '_> {
         }
     }
 
-    async fn once(&self, source: &Source) -> Result<Session<'a>, Refusal> {
+    async fn once(&self, source: &Source) -> Result<Opened<'a>, Refusal> {
         // Before the request, so that its answer is on disk the moment it comes.
         let blank = self.sessions.blank();
         let tokens = source::mint(source, &self.policy, self.stop).await?;
-        let session = self.sessions.open(tokens, source.to_string(), blank)?;
-        match session.check(self.config.tokens.min_life) {
-            Ok(()) => Ok(session),
+        let session = self.sessions.open(&tokens, source.to_string(), blank)?;
+        match session::check(&tokens, self.config.tokens.min_life) {
+            Ok(()) => Ok((session, tokens)),
             Err(error) => {
                 session.release().await;
                 Err(error.into())

@@ -108,7 +108,7 @@ pub fn cpu_ticks(pid: Pid) -> u64 {
         .sum()
 }
 
-/// A set of signals in `/proc/PID/status`, such as `SigIgn`: bit 0 is signal 1.
+/// A set in `/proc/PID/status`: of signals, such as `SigIgn`, where bit 0 is signal 1, or of capabilities.
 pub fn signals(pid: Pid, set: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process lives");
     let line = status

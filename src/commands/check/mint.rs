@@ -39,8 +39,8 @@ pub async fn mint(
     }
     // Nobody else will ever free this one.
     config.session.release = Release::Always;
-    let session = match open::any(&config, signals).await {
-        Ok(session) => session,
+    let (session, tokens) = match open::any(&config, &config.tokens.sources, signals).await {
+        Ok(opened) => opened,
         Err(error @ (Error::NoTokens(_) | Error::NoSource)) => {
             let hint = error.hint().unwrap_or_default();
             let code = error.code();
@@ -53,7 +53,7 @@ pub async fn mint(
     let verified = known
         .service
         .as_ref()
-        .map(|service| service.keys.verify(session.tokens(), url, Timestamp::now()));
+        .map(|service| service.keys.verify(&tokens, url, Timestamp::now()));
     // Signals wait meanwhile.
     let slot = session.release().await;
     if let Some(signal) = signals.ending_now() {
