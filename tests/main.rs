@@ -27,6 +27,7 @@ mod floors;
 mod health;
 mod help;
 mod herd;
+mod hostile;
 mod import;
 mod job_control;
 mod kills;

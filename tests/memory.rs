@@ -7,14 +7,14 @@ use std::os::unix::fs::FileExt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use hytale_emulator::{Options, Secret};
+use hytale_emulator::{Behaviour, Options, Secret};
 use nix::sys::signal::Signal::SIGTERM;
 use nix::unistd::Pid;
 
 use crate::support::credentials::Fields;
 use crate::support::door;
 use crate::support::world::Start;
-use crate::support::{DEADLINE, World, not_tried, processes};
+use crate::support::{DEADLINE, World, not_tried, processes, until};
 
 /// Secrets of our own choosing: long, and like nothing else in a process.
 const BEARER: &str = "bearer-Kq7ZtW2mXv9RbN4cLd8HsGf3JpYw6TzA1eUo5iQy";
@@ -202,4 +202,23 @@ fn nothing_is_left_of_tokens_in_variables_but_the_one_that_frees_the_slot() {
     assert!(!processes::environment(run.pid()).contains("eyJ"));
     run.signal(SIGTERM);
     run.wait().code(143);
+}
+
+#[test]
+fn a_token_that_was_renewed_takes_the_place_of_the_old_one() {
+    if !may_look() {
+        return;
+    }
+    let world = World::short_lived(Behaviour::default());
+    let run = world.run_short_lived().sh(SERVER).arg("sh").spawn();
+    run.line("up");
+    let old = fs::read_to_string(world.path("session")).expect("the server wrote it");
+    world.until_renewed(1);
+    let (_, new) = world.only_lease();
+    until("only the new one is left", || {
+        let memory = memory(run.pid());
+        found(&memory, &old).is_empty() && found(&memory, &new).values().sum::<usize>() == 1
+    });
+    run.signal(SIGTERM);
+    run.wait().code(143).says("session released");
 }

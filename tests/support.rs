@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod outlet;
 pub mod phases;
 pub mod processes;
+pub mod raw;
 pub mod running;
 pub mod servers;
 pub mod shell;

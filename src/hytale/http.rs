@@ -18,6 +18,10 @@ use crate::secret::Secret;
 /// The longest answer that is read, in bytes.
 const LIMIT: usize = 1024 * 1024;
 
+/// The longest wait that a server can ask for. Nobody here waits so long, and a point in time plus any number of seconds
+/// may be none.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum HttpError {
@@ -184,11 +188,13 @@ fn authorization(bearer: &Secret) -> Result<HeaderValue, HttpError> {
 /// `Retry-After` in either of its forms (RFC 9110, section 10.2.3).
 fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(text).ok()?;
-    Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let at = httpdate::parse_http_date(text).ok()?;
+        at.duration_since(SystemTime::now()).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// `Date` (RFC 9110, section 6.6.1), and the time that the answer has spent in caches since (RFC 9111, section 5.1).

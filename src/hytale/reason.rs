@@ -10,7 +10,7 @@ const LIMIT: usize = 300;
 pub fn reason(body: &[u8], secret: Option<&Secret>) -> String {
     let text = String::from_utf8_lossy(body);
     let words = json_error(&text).unwrap_or_else(|| text.trim().to_owned());
-    let mut words = redact_jwts(&words);
+    let mut words = redact_tokens(&words);
     if let Some(secret) = secret.filter(|secret| !secret.expose_secret().is_empty()) {
         words = words.replace(secret.expose_secret(), "[redacted]");
     }
@@ -33,19 +33,26 @@ fn json_error(text: &str) -> Option<String> {
     Some(inner.replace("\\\"", "\""))
 }
 
-/// Base64url of `{"` is `eyJ`: so begins every JWT, and little else.
-fn redact_jwts(text: &str) -> String {
+/// A word of so many characters is no word but a token, and longer than a UUID.
+const TOKEN: usize = 40;
+
+/// Base64url of `{"` is `eyJ`: so begins every JWT, and little else. What else is a token can be told by its length.
+fn redact_tokens(text: &str) -> String {
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("eyJ") {
-        let (before, token) = rest.split_at(at);
-        let end = token.find(|c| !is_token(c)).unwrap_or(token.len());
-        out.push_str(before);
-        out.push_str("[redacted]");
-        rest = &token[end..];
+    for part in text.split_inclusive(|c| !is_token(c)) {
+        let word = part.trim_end_matches(|c| !is_token(c));
+        let kept = match word.find("eyJ") {
+            Some(at) => at,
+            None if word.len() >= TOKEN => 0,
+            None => word.len(),
+        };
+        out.push_str(&word[..kept]);
+        if kept < word.len() {
+            out.push_str("[redacted]");
+        }
+        out.push_str(&part[word.len()..]);
     }
-    out.push_str(rest);
     out
 }
 
@@ -74,5 +81,18 @@ mod tests {
             reason(body, Some(&bearer)),
             "[redacted] is not [redacted], is it"
         );
+        for (text, said) in [
+            (
+                "at_0123456789abcdef0123456789abcdef0123456789",
+                "[redacted]",
+            ),
+            ("<p>e30.eyJleHAiOjF9.c2ln</p>", "<p>e30.[redacted]</p>"),
+            (
+                "profile 6f1d2c3b-4a59-4687-9abc-def012345678",
+                "profile 6f1d2c3b-4a59-4687-9abc-def012345678",
+            ),
+        ] {
+            assert_eq!(reason(text.as_bytes(), None), said);
+        }
     }
 }
