@@ -1,6 +1,6 @@
 //! The server: found before a session is opened, started with its tokens once one is.
 
-mod argfile;
+pub mod argfile;
 pub mod environment;
 pub mod program;
 pub mod second_session;

@@ -78,7 +78,9 @@ fn may_change_user() -> bool {
     }
 }
 
-fn look_up(wanted: &UserName, passwd: &str, group: &str) -> Result<User, UserError> {
+/// # Errors
+/// When a name is in neither file.
+pub fn look_up(wanted: &UserName, passwd: &str, group: &str) -> Result<User, UserError> {
     let number = number(&wanted.user);
     // name:password:uid:gid:comment:home:shell (passwd(5)). A name may look like a number, and goes first.
     let entries = || {

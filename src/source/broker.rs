@@ -170,7 +170,11 @@ fn bearer(config: &Broker) -> Result<Option<Secret>, SourceError> {
     }
 }
 
-fn judge(answer: &Answer, bearer: Option<&Secret>) -> Result<TokenPair, BrokerError> {
+/// What an answer means.
+///
+/// # Errors
+/// When it holds no token pair.
+pub fn judge(answer: &Answer, bearer: Option<&Secret>) -> Result<TokenPair, BrokerError> {
     let status = answer.status;
     let reason = || reason(&answer.body, bearer);
     let trouble = || BrokerError::Trouble {

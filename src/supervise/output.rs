@@ -6,7 +6,7 @@
 //! bytes afterwards, so there are no bytes that only we have. A reader that is slow slows the server, as it would
 //! without us.
 
-mod marks;
+pub mod marks;
 
 use std::io::{self, stdout};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
