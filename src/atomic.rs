@@ -2,10 +2,11 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
+use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Uid, fchown};
 use tempfile::{Builder, NamedTempFile};
 
@@ -48,7 +49,10 @@ impl Unfinished {
     /// # Errors
     /// When it cannot be written; then what was there before is there still.
     pub fn finish(mut self, path: &Path, content: &[u8]) -> io::Result<File> {
-        if let Ok(before) = fs::metadata(path) {
+        // Not through a link: whoever made that would be given the file.
+        if let Ok(before) = fs::symlink_metadata(path)
+            && before.is_file()
+        {
             // Root may write what another user reads; where we cannot keep the owner, we are the owner.
             let owner = (Uid::from_raw(before.uid()), Gid::from_raw(before.gid()));
             let _ = fchown(self.0.as_file(), Some(owner.0), Some(owner.1));
@@ -69,6 +73,30 @@ impl Unfinished {
 /// When it cannot be written; then what was there before is there still.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<File> {
     Unfinished::create(folder_of(path))?.finish(path, content)
+}
+
+/// Opens a small file of ours that is written in place, or made: a lock, a counter. What only has its name is not for us: a
+/// link would have us write elsewhere, and a FIFO wait for ever.
+///
+/// # Errors
+/// When it cannot be opened for writing, or is no file.
+pub fn open_in_place(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(ELOOP) => io::Error::other("it is a link, and is not followed"),
+            _ => error,
+        })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
 }
 
 /// Whether something is mounted on this very file, so that no other can take its place.

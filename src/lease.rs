@@ -81,6 +81,7 @@ impl StateDir {
             .recursive(true)
             .mode(0o700)
             .create(state.leases())?;
+        state.is_all_here()?;
         if state.is_open_to_others() {
             warn!(
                 hint = OPEN_TO_OTHERS,
@@ -106,6 +107,7 @@ impl StateDir {
     /// # Errors
     /// With the reason why not.
     pub fn would_open(&self) -> io::Result<()> {
+        self.is_all_here()?;
         let leases = self.leases();
         let there = leases.ancestors().find(|folder| folder.exists());
         // A path that is relative begins in the working directory.
@@ -130,6 +132,16 @@ impl StateDir {
     /// Whether the session that began with this token was freed by us, on this state folder.
     pub fn was_released(&self, token: &Secret) -> bool {
         released::contains(&self.0, &token.fingerprint())
+    }
+
+    /// Whoever leads our leases elsewhere may have us write, and rename, there.
+    fn is_all_here(&self) -> io::Result<()> {
+        match self.leases().is_symlink() {
+            true => Err(io::Error::other(
+                "leases in it is a link, and is not followed",
+            )),
+            false => Ok(()),
+        }
     }
 
     fn leases(&self) -> PathBuf {

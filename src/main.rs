@@ -79,6 +79,7 @@ fn main() -> ExitCode {
     // Before anything else: from here on no signal is lost, and nobody of the same user reads our memory.
     let signals = Blocked::new();
     let _ = prctl::set_dumpable(false);
+    sys::keep_files_private();
 
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

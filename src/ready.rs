@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 
 use crate::atomic;
 use crate::log::printable;
+use crate::secret;
 use notify::Notify;
 
 /// The version of the status file.
@@ -68,7 +69,7 @@ impl Status {
         struct Version {
             version: u32,
         }
-        let text = fs::read(path)?;
+        let text = secret::read_to_limit(path)?;
         // First: the rest of another version may be anything.
         match serde_json::from_slice(&text)? {
             Version { version: VERSION } => Ok(serde_json::from_slice(&text)?),

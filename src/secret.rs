@@ -100,12 +100,21 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When the file cannot be read, is no regular file, or is longer than 64 KiB.
 pub fn read_to_limit(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_at_most(path, FILE_LIMIT)
+}
+
+/// The same with another limit, in bytes.
+///
+/// # Errors
+/// When the file cannot be read, is no regular file, or is longer.
+pub fn read_at_most(path: &Path, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     let file = open_regular(path)?;
-    // The capacity is the limit from the start: a buffer that grows leaves copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(FILE_LIMIT as usize + 1));
-    file.take(FILE_LIMIT + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > FILE_LIMIT {
-        return Err(io::Error::other("it is longer than 64 KiB"));
+    let length = file.metadata()?.len().min(limit);
+    let mut text = Zeroizing::new(Vec::with_capacity(length as usize + 1));
+    file.take(limit + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > limit {
+        let error = format!("it is longer than {} KiB", limit / 1024);
+        return Err(io::Error::other(error));
     }
     Ok(text)
 }

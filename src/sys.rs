@@ -11,6 +11,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -19,6 +20,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{
     Gid, Pid, Uid, getpid, getppid, pipe2, setgroups, setpgid, setresgid, setresuid,
 };
@@ -28,6 +30,15 @@ use tokio::io::unix::AsyncFd;
 use crate::exit::Ended;
 
 pub use wipe::empty_variables;
+
+/// The umask that we were started with, which is for the server.
+static UMASK: AtomicU32 = AtomicU32::new(0);
+
+/// Makes the files that we make our own, and no less: a umask may also take away what we need ourselves.
+pub fn keep_files_private() {
+    let before = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    UMASK.store(before.bits(), Ordering::Relaxed);
+}
 
 /// The highest signal number on Linux.
 pub const LAST_SIGNAL: c_int = 64;
@@ -294,6 +305,7 @@ const AS_EXEC: u8 = 2;
 /// The child's way from fork to exec: first what we leave behind,
 fn become_clean(setup: &ChildSetup, kept_ignored: Option<c_int>) -> Result<(), Errno> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    umask(Mode::from_bits_truncate(UMASK.load(Ordering::Relaxed)));
     for signal in 1..=LAST_SIGNAL {
         if Some(signal) != kept_ignored {
             set_default(signal);

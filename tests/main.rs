@@ -78,6 +78,7 @@ mod termination_log;
 mod tls;
 mod tokens;
 mod trail;
+mod tricks;
 mod unknowns;
 mod until_ready;
 mod usage;

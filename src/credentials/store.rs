@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -167,12 +167,10 @@ impl Store {
             .map_err(|error| self.cannot_write(error))?;
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");
-        let lock = File::options()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| self.cannot_write(error))?;
+        let lock = atomic::open_in_place(path.as_ref()).map_err(|error| {
+            let lock = Path::new(&path).display();
+            self.cannot_write(io::Error::other(format!("cannot open {lock}: {error}")))
+        })?;
         loop {
             match lock.try_lock() {
                 Ok(()) => {

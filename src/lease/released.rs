@@ -2,16 +2,17 @@
 //! have expired. A container that restarts with yesterday's variables is refused by it at once, instead of
 //! by the server after its boot.
 
-use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
-use crate::atomic;
+use crate::{atomic, secret};
+
+/// Thousands of entries, in bytes. They are kept for an hour.
+const LIMIT: u64 = 1024 * 1024;
 
 #[derive(Default, Deserialize, Serialize)]
 struct Released {
@@ -35,11 +36,7 @@ pub fn contains(state: &Path, fingerprint: &str) -> bool {
 
 pub fn add(state: &Path, fingerprint: &str, expires_at: Timestamp) -> io::Result<()> {
     // The file itself is replaced, so several wrappers take turns on another one.
-    let turn = File::options()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(state.join("released.lock"))?;
+    let turn = atomic::open_in_place(&state.join("released.lock"))?;
     turn.lock()?;
     let path = file(state);
     let mut released = read(&path);
@@ -60,7 +57,7 @@ fn file(state: &Path) -> PathBuf {
 
 /// A file that is not there, or not ours to understand, costs only the shortcut.
 fn read(path: &Path) -> Released {
-    fs::read(path)
+    secret::read_at_most(path, LIMIT)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
         .filter(|released: &Released| released.version == VERSION)

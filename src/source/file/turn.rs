@@ -1,10 +1,10 @@
 //! Whose turn it is in a pool: a number in the state folder that every start takes and leaves one higher.
 
 use std::cell::OnceCell;
-use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::atomic;
 
 /// Taken when it is first asked for, since most pools are of one.
 pub struct Turn<'a> {
@@ -42,13 +42,7 @@ impl<'a> Turn<'a> {
 }
 
 fn next(state_dir: &Path) -> io::Result<u64> {
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(state_dir.join("turn"))?;
+    let mut file = atomic::open_in_place(&state_dir.join("turn"))?;
     file.lock()?;
     let mut text = String::new();
     (&file).take(32).read_to_string(&mut text)?;
