@@ -51,6 +51,7 @@ mod proxy;
 mod readiness;
 mod readme;
 mod reaping;
+mod redaction;
 mod release_after;
 mod release_command;
 mod select;
