@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::Parser;
-use entrypoint::cli::{Cli, Command};
+use entrypoint::cli::{Cli, Command, RunArgs};
 use entrypoint::config;
 use entrypoint::config::read::Environment;
 use entrypoint::config::values::is_loopback;
@@ -51,6 +52,15 @@ const VARIABLES: [&str; 33] = [
     "HYTALE_ENTRYPOINT_LOG_LEVEL",
 ];
 
+/// Nothing typed. Made once: it takes longer than everything else here.
+static ARGS: LazyLock<RunArgs> = LazyLock::new(|| {
+    let cli = Cli::try_parse_from(["hytale-entrypoint", "run"]).expect("it may be alone");
+    match cli.command {
+        Command::Run(args) => *args,
+        _ => unreachable!("it is run"),
+    }
+});
+
 struct Variables(HashMap<&'static str, OsString>);
 
 impl Environment for Variables {
@@ -66,12 +76,8 @@ fuzz_target!(|bytes: &[u8]| {
         Some((name, OsString::from_vec(value.to_vec())))
     });
     let environment = Variables(lines.collect());
-    let cli = Cli::try_parse_from(["hytale-entrypoint", "run"]).expect("it may be alone");
-    let Command::Run(args) = cli.command else {
-        unreachable!("it is run");
-    };
-    let _ = config::log(&args.shared, &environment);
-    match config::run(&args, &environment) {
+    let _ = config::log(&ARGS.shared, &environment);
+    match config::run(&ARGS, &environment) {
         Ok(config) => {
             let url = &config.session.sessions_url;
             assert!(url.scheme() == "https" || is_loopback(url), "{url}");
