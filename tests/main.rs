@@ -1,6 +1,7 @@
 //! What the entrypoint promises, asked of the real binary from outside: one file a promise. The services
 //! are the emulator's, on loopback; servers are real processes, and where it matters a real JVM.
 
+mod argument_bytes;
 mod broker;
 mod check;
 mod check_launcher;
