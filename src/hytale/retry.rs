@@ -9,6 +9,10 @@ use tracing::info;
 
 use crate::stop::Stop;
 
+/// With less time than this an attempt would only hide why the one before failed, and might lose the answer to what it
+/// has asked for.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// What a failed attempt says of the next one.
 pub trait Transient {
     /// Whether the same request may well succeed in a while.
@@ -53,7 +57,8 @@ impl Policy {
             // Jitter on top of a Retry-After too: it is the one moment that all clients are told.
             let wait = error.retry_after().unwrap_or_default() + jitter(wait_up_to);
             let next = Instant::now() + wait;
-            if !error.is_transient() || stop.is_requested() || next >= self.deadline {
+            let too_late = next + SHORTEST >= self.deadline;
+            if !error.is_transient() || stop.is_requested() || too_late {
                 return Err(error);
             }
             info!("{error}; trying again in {:.1}s", wait.as_secs_f64());
