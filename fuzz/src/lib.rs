@@ -1,4 +1,12 @@
 //! The entrypoint's own modules as a library, since a program has none: what a target asks is what the binary does.
+//!
+//! ```sh
+//! cargo install cargo-fuzz
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run lease -- -max_total_time=600   # or another name in fuzz/fuzz_targets
+//! ```
+//!
+//! What a run adds to `fuzz/corpus` has its hash for a name, and git leaves it alone; what it finds lies in `fuzz/artifacts`
+//! and becomes a test.
 
 #[path = "../../src"]
 mod entrypoint {
