@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use nix::sys::signal::Signal::SIGINT;
 use serde_json::json;
 
 use crate::support::conditions::each;
@@ -23,7 +24,11 @@ const HEAP: u32 = 20 * 1024;
 
 /// A token that looks like one from far enough, with what may stand in it unchecked.
 fn token(head: &str, tail: &str) -> String {
-    let payload = json!({ "exp": Timestamp::now().as_second() + 3600 }).to_string();
+    let payload = json!({ "exp": Timestamp::now().as_second() + 3600 });
+    token_with(head, &payload.to_string(), tail)
+}
+
+fn token_with(head: &str, payload: &str, tail: &str) -> String {
     format!("{head}.{}.{tail}", URL_SAFE_NO_PAD.encode(payload))
 }
 
@@ -319,5 +324,52 @@ fn tokens_reach_the_server_as_they_are_or_not_at_all() {
             "{finished}"
         );
         world.assert_nothing_left();
+    }
+}
+
+#[test]
+fn dates_beyond_the_calendar_are_refused_and_those_at_its_end_are_dates() {
+    for (exp, code) in [
+        ("253402207200", 3),
+        ("253402207201", 77),
+        ("1e300", 77),
+        ("-1e300", 77),
+        ("-377705023201", 77),
+        ("9223372036854775807", 77),
+        ("null", 77),
+        (r#""2030-01-01""#, 77),
+    ] {
+        let token = token_with("e30", &format!(r#"{{"exp":{exp}}}"#), "c2ln");
+        let broker = Raw::answering(bytes(http(200, "", pair(&token, &token))));
+        let finished = impatient(asking(&World::new(), &broker)).finish();
+        assert_eq!(finished.status.code(), Some(code), "{exp}: {finished}");
+    }
+}
+
+#[test]
+fn a_login_service_sets_no_time_that_is_none() {
+    for number in [u64::MAX, 0] {
+        let device = json!({
+            "device_code": "a device code",
+            "user_code": "ABCD-1234",
+            "verification_uri": "https://example.com",
+            "expires_in": if number == 0 { 1 } else { number },
+            "interval": number,
+        });
+        let service = Raw::answering(bytes(http(200, "", device.to_string())));
+        let world = World::new();
+        let login = world
+            .account("login")
+            .env("HYTALE_ENTRYPOINT_OAUTH_URL", service.url())
+            .spawn();
+        login.line("and enter the code: ABCD-1234");
+        let code = match number {
+            0 => 75,
+            _ => {
+                login.signal(SIGINT);
+                130
+            }
+        };
+        login.wait().code(code).never_says("a device code");
     }
 }

@@ -164,7 +164,7 @@ fn tricks_around_a_login_end_in_an_error_or_in_nothing() {
             let finished =
                 limited(start.args(["--profile", &format!("{profile},{profile}")])).finish();
             match name {
-                "auth.key" | "state/turn" => finished.code(3),
+                ".new-x" | "auth.key" | "state/turn" => finished.code(3),
                 "auth.enc.lock" => finished.code(66),
                 _ => {
                     let code = finished.status.code();
@@ -191,6 +191,19 @@ fn a_lock_that_is_a_link_is_named_in_the_error() {
         "error: no session tokens: file: cannot write the credential file {path}: cannot open {path}.lock: \
          it is a link, and is not followed"
     ));
+}
+
+#[test]
+fn tricks_in_the_place_of_a_bearer_cost_no_request() {
+    each_trick("bearer", |world| {
+        let start = world.run_with_broker().arg("--broker-token-file");
+        let finished = limited(start.arg(world.path("bearer"))).finish();
+        // A link to a file is how secrets are mounted.
+        let is_file = fs::metadata(world.path("bearer")).is_ok_and(|bearer| bearer.is_file());
+        finished.code(if is_file { 78 } else { 66 });
+        assert!(world.emulator.requests().is_empty());
+        finished
+    });
 }
 
 #[test]
