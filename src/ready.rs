@@ -125,8 +125,13 @@ impl Announcer {
         self.write();
     }
 
-    /// There is one, or its token was renewed.
-    pub fn session(&self, session: SessionStatus) {
+    /// There is one. The file tells it with the server's start, which must not wait for a write more.
+    pub fn opened(&self, session: SessionStatus) {
+        self.status.borrow_mut().session = Some(session);
+    }
+
+    /// Its token was renewed.
+    pub fn renewed(&self, session: SessionStatus) {
         self.status.borrow_mut().session = Some(session);
         self.write();
     }

@@ -49,7 +49,7 @@ pub async fn session<'a>(
             Ok(None)
         }
         opened => opened.map(|(session, tokens)| {
-            announcer.session(session.status());
+            announcer.opened(session.status());
             Some((session, tokens))
         }),
     }

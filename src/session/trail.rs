@@ -39,7 +39,7 @@ impl Session<'_> {
             match self.renewed(stopping).await {
                 Ok(()) => {
                     debug!("session token renewed");
-                    announcer.session(self.status());
+                    announcer.renewed(self.status());
                 }
                 Err(error) => {
                     info!(
