@@ -43,6 +43,18 @@ pub fn keep_files_private() {
 /// The highest signal number on Linux.
 pub const LAST_SIGNAL: c_int = 64;
 
+/// All signals. The C library's own idea of that leaves out some which it keeps for itself: for musl, one that others
+/// know as `SIGRTMIN`.
+pub fn all_signals() -> SigSet {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it is a place for as many bits, and any of them make a set. The kernel passes over those that nobody can
+    // block.
+    unsafe {
+        set.as_mut_ptr().write_bytes(u8::MAX, 1);
+        SigSet::from_sigset_t_unchecked(set.assume_init())
+    }
+}
+
 /// Whether a signal was set to be ignored by whoever started us.
 pub fn is_ignored(signal: c_int) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();

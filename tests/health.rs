@@ -163,7 +163,7 @@ fn a_file_that_is_not_ours_is_not_healthy() {
     }
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    let why = "Is a directory (os error 21)";
+    let why = "it is not a regular file";
     is_not_ready(&world, &format!("cannot read {}: {why}", file.display()));
 }
 

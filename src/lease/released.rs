@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::VERSION;
-use crate::{atomic, secret};
+use crate::atomic;
+use crate::secret;
 
 /// Thousands of entries, in bytes. They are kept for an hour.
 const LIMIT: u64 = 1024 * 1024;

@@ -30,7 +30,7 @@ impl Blocked {
     /// # Errors
     /// Never, as far as the kernel's manual goes.
     pub fn new() -> io::Result<Self> {
-        let mut mask = SigSet::all();
+        let mut mask = sys::all_signals();
         if sys::is_ignored(libc::SIGHUP) {
             mask.remove(Signal::SIGHUP);
         }

@@ -82,7 +82,9 @@ impl World {
     /// The only lease's id, and the session token in it.
     #[track_caller]
     pub fn only_lease(&self) -> (String, String) {
-        let leases = self.leases();
+        // One that is being written is none yet.
+        let mut leases = self.leases();
+        leases.retain(|path| path.extension().is_some_and(|end| end == "json"));
         let [path] = leases.as_slice() else {
             panic!("{leases:?}");
         };
