@@ -109,7 +109,12 @@ fn truth(text: &str) -> Option<bool> {
 
 /// A URL to which our paths can be added. A user in it would be a secret on a command line.
 pub fn url(text: &str) -> Option<Url> {
-    let url = Url::parse(text.trim()).ok()?;
+    let text = text.trim();
+    // Without the tables of Unicode (see Cargo.toml) a host may not hold any, nor hide some behind a %.
+    if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'%') {
+        return None;
+    }
+    let url = Url::parse(text).ok()?;
     let plain = url.has_host()
         && url.username().is_empty()
         && url.password().is_none()
@@ -158,6 +163,23 @@ mod tests {
             "99999999h",
         ] {
             assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_plain_ascii() {
+        assert!(url(" https://sessions.example.com:8443/base ").is_some());
+        for text in [
+            "https://S\u{1fd}.example",
+            "https://S%C7%BD.example",
+            "https://b\u{fc}cher.example",
+            "https://exa\tmple.com",
+            "https://example.com/a b",
+            "https://user@example.com",
+            "https://example.com/?q",
+            "https://",
+        ] {
+            assert_eq!(url(text), None, "{text}");
         }
     }
 
