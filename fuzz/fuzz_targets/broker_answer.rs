@@ -20,6 +20,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let answer = Answer {
         status,
         retry_after: None,
+        date: None,
         body: input.2.to_vec().into(),
     };
     let bearer = Secret::new(BEARER.to_owned());

@@ -20,6 +20,7 @@ mod entrypoint {
     pub mod hytale;
     pub mod lease;
     pub mod log;
+    pub mod mistake;
     pub mod ready;
     pub mod run;
     pub mod secret;
@@ -33,6 +34,6 @@ mod entrypoint {
 
 // The modules know each other as children of the root.
 pub use entrypoint::{
-    atomic, cli, commands, config, credentials, error, exit, hytale, lease, log, ready, run,
+    atomic, cli, commands, config, credentials, error, exit, hytale, lease, log, mistake, ready, run,
     secret, server, session, source, stop, supervise, sys,
 };
