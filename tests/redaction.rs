@@ -88,12 +88,14 @@ impl fmt::Debug for Way {
     }
 }
 
+const BROKER: &str = "HYTALE_SESSION_TOKEN_BROKER_URL";
+const KEYS: &str = "/.well-known/jwks.json";
 const NEW: &str = "/game-session/new";
 const RELEASE: &str = "/game-session";
 const TOKEN: &str = "/oauth2/token";
 const PROFILES: &str = "/my-account/get-profiles";
 
-static WAYS: [Way; 10] = [
+static WAYS: [Way; 12] = [
     Way {
         name: "run with a broker",
         requests: &["/v1/game-session", NEW, RELEASE],
@@ -112,6 +114,22 @@ static WAYS: [Way; 10] = [
         name: "run with a login",
         requests: &[TOKEN, PROFILES, NEW, RELEASE],
         start: World::run_with_file,
+    },
+    Way {
+        name: "check with a broker",
+        requests: &["/healthz", KEYS, "/v1/game-session", RELEASE],
+        start: |world| {
+            world
+                .account("check")
+                .arg("--mint")
+                .env(BROKER, world.emulator.broker_url())
+                .env("HYTALE_SESSION_TOKEN_BROKER_BEARER_TOKEN", BEARER)
+        },
+    },
+    Way {
+        name: "check with a login",
+        requests: &[KEYS, TOKEN, PROFILES, NEW, RELEASE],
+        start: |world| world.account("check").arg("--mint"),
     },
     Way {
         name: "login",
@@ -227,7 +245,7 @@ fn left_over(world: World) -> World {
 /// Starts it, plays the person where one is needed, and waits for the end.
 fn lives(world: &World, way: &Way, format: &str) -> Finished {
     let mut start = (way.start)(world).args(["--log-level", "debug", "--log-format", format]);
-    if way.name.starts_with("run") {
+    if way.name.contains(" with ") {
         start = start
             .args(["--broker-timeout", "1s", "--token-timeout", "1500ms"])
             .sh(UP_AND_STOP);
