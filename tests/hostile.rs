@@ -182,6 +182,11 @@ fn cases() -> Vec<Case> {
         ),
         case("another status", bytes(http(299, "", good_pair())), "(299)"),
         case(
+            "a redirect to no host at all",
+            bytes(http(302, "Location: http://S%C7%BD/\r\n", "")),
+            "(302)",
+        ),
+        case(
             "switching protocols",
             bytes("HTTP/1.1 101 X\r\nUpgrade: x\r\n\r\n"),
             "",
