@@ -29,6 +29,7 @@ mod health;
 mod help;
 mod herd;
 mod hostile;
+mod hostile_login;
 mod import;
 mod job_control;
 mod kills;
