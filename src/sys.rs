@@ -4,7 +4,7 @@
 mod spawn;
 mod wipe;
 
-use std::io::{self};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
