@@ -34,6 +34,6 @@ mod entrypoint {
 
 // The modules know each other as children of the root.
 pub use entrypoint::{
-    atomic, cli, commands, config, credentials, error, exit, hytale, lease, log, mistake, ready, run,
-    secret, server, session, source, stop, supervise, sys,
+    atomic, cli, commands, config, credentials, error, exit, hytale, lease, log, mistake, ready,
+    run, secret, server, session, source, stop, supervise, sys,
 };
