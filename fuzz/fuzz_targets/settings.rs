@@ -70,6 +70,13 @@ impl Environment for Variables {
 }
 
 fuzz_target!(|bytes: &[u8]| {
+    // Punycode leads to debug assertions of idna that do not hold without Unicode's tables. A release has none of them.
+    if bytes
+        .windows(4)
+        .any(|part| part.eq_ignore_ascii_case(b"xn--"))
+    {
+        return;
+    }
     let lines = bytes.split(|&b| b == b'\n').filter_map(|line| {
         let (number, value) = line.split_first()?;
         let name = VARIABLES[usize::from(*number) % VARIABLES.len()];
