@@ -125,7 +125,10 @@ fn build() -> io::Result<PathBuf> {
         .arg(format!("{HERE}/../Cargo.toml"))
         .arg("--target-dir")
         .arg(target)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
+        .env(
+            "RUSTFLAGS",
+            "-C target-feature=+crt-static -C relocation-model=static",
+        ))?;
     Ok(target.join(host).join("release/hytale-entrypoint"))
 }
 
