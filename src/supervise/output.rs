@@ -271,18 +271,12 @@ impl Output {
 
     async fn ready(&self) {
         if self.unsent() == 0 {
-            wait(
-                &self.from,
-                self.from.get_ref().as_fd(),
-                Interest::READABLE,
-                PollFlags::POLLIN,
-            )
-            .await;
+            wait(&self.from, Interest::READABLE, PollFlags::POLLIN).await;
         }
         match &self.to {
             Sink::Socket(_) | Sink::Stream(_) if self.unsent() == 0 => {}
             Sink::Pipe(to) | Sink::Socket(to) | Sink::Stream(to) => {
-                wait(to, stdout().as_fd(), Interest::WRITABLE, PollFlags::POLLOUT).await;
+                wait(to, Interest::WRITABLE, PollFlags::POLLOUT).await;
             }
             Sink::File | Sink::Nobody => {}
         }
@@ -290,15 +284,10 @@ impl Output {
 }
 
 /// Waits until poll(2) says so: epoll tells of a change once, and what was said before may be over.
-async fn wait(
-    registered: &AsyncFd<OwnedFd>,
-    fd: BorrowedFd<'_>,
-    interest: Interest,
-    flags: PollFlags,
-) {
+async fn wait(fd: &AsyncFd<OwnedFd>, interest: Interest, flags: PollFlags) {
     // It fails only without a runtime.
-    while let Ok(mut ready) = registered.ready(interest).await {
-        if is_ready(fd, flags) {
+    while let Ok(mut ready) = fd.ready(interest).await {
+        if is_ready(fd.get_ref().as_fd(), flags) {
             return;
         }
         ready.clear_ready();
