@@ -5,7 +5,7 @@
 
 mod notify;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -85,7 +85,7 @@ pub struct Announcer {
     file: PathBuf,
     status: RefCell<Status>,
     /// Whether the status file has proved impossible.
-    mute: RefCell<bool>,
+    mute: Cell<bool>,
 }
 
 impl Announcer {
@@ -101,7 +101,7 @@ impl Announcer {
                 ready_at: None,
                 session: None,
             }),
-            mute: RefCell::new(false),
+            mute: Cell::new(false),
         }
     }
 
@@ -157,8 +157,11 @@ impl Announcer {
     /// It is gone, and what is left to do is our own.
     pub fn server_gone(&self) {
         self.status.borrow_mut().server_pid = None;
-        self.stopping();
-        self.write();
+        if self.status.borrow().phase < Phase::Stopping {
+            self.stopping();
+        } else {
+            self.write();
+        }
     }
 
     /// Nothing is told twice, and nobody is ready any more who is being stopped.
@@ -172,7 +175,7 @@ impl Announcer {
     }
 
     fn write(&self) {
-        if *self.mute.borrow() {
+        if self.mute.get() {
             return;
         }
         if let Err(error) = write(&self.file, &self.status.borrow()) {
@@ -181,7 +184,7 @@ impl Announcer {
                 "cannot write the status file {}: {error}; hytale-entrypoint health will fail",
                 self.file.display()
             );
-            self.mute.replace(true);
+            self.mute.set(true);
         }
     }
 }
