@@ -25,6 +25,16 @@ fn shells(world: &World, server: &str) -> Vec<Shell> {
     Shell::each(world, || world.run().sh_without_tokens(server))
 }
 
+/// One that tells, in the foreground.
+#[track_caller]
+fn ends_on_ctrl_c(shell: Shell) {
+    shell.terminal.press("\x03");
+    shell.prompt();
+    shell.code(3);
+    assert_eq!(shell.terminal.text().matches("got INT.").count(), 1);
+    shell.leave();
+}
+
 #[test]
 fn ctrl_z_stops_server_and_wrapper_and_fg_continues_both() {
     let world = World::new();
@@ -43,11 +53,7 @@ fn ctrl_z_stops_server_and_wrapper_and_fg_continues_both() {
             shell.until_stopped(both, false);
             assert_eq!(shell.terminal.foreground(), Some(both.1));
         }
-        shell.terminal.press("\x03");
-        shell.prompt();
-        shell.code(3);
-        assert_eq!(shell.terminal.text().matches("got INT.").count(), 1);
-        shell.leave();
+        ends_on_ctrl_c(shell);
     }
 }
 
@@ -72,11 +78,7 @@ fn bg_lets_it_run_while_the_shell_has_the_terminal_and_fg_brings_it_back() {
             shell.types("fg");
             shell.gives_the_terminal_away();
         }
-        shell.terminal.press("\x03");
-        shell.prompt();
-        shell.code(3);
-        assert_eq!(shell.terminal.text().matches("got INT.").count(), 1);
-        shell.leave();
+        ends_on_ctrl_c(shell);
     }
 }
 
@@ -124,11 +126,7 @@ fn in_the_background_it_takes_nothing_from_the_shell() {
         shell.until_stopped(both, true);
         shell.types("fg");
         shell.gives_the_terminal_away();
-        shell.terminal.press("\x03");
-        shell.prompt();
-        shell.code(3);
-        assert_eq!(shell.terminal.text().matches("got INT.").count(), 1);
-        shell.leave();
+        ends_on_ctrl_c(shell);
     }
 }
 

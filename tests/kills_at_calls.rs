@@ -169,18 +169,7 @@ fn killed_at_any_call_it_leaves_nothing_that_the_next_start_does_not_free() {
 fn killed_with_given_tokens_at(call: &str, nth: usize) -> Option<()> {
     let world = World::new();
     let pair = world.emulator.mint(&Mint::default());
-    let start = || {
-        world
-            .run()
-            .env(
-                "HYTALE_SERVER_SESSION_TOKEN",
-                pair.session_token.expose_secret(),
-            )
-            .env(
-                "HYTALE_SERVER_IDENTITY_TOKEN",
-                pair.identity_token.expose_secret(),
-            )
-    };
+    let start = || world.run().tokens(&pair);
     let mut kills = Kills::of(&world);
     let life = start().sh(UP_AND_STOP);
     let finished = run_until(call, nth, life, &world.path("trace")).wait();

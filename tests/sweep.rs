@@ -253,18 +253,7 @@ fn where_others_take_the_last_slot_the_end_is_75_after_two_tries() {
 fn a_restart_with_the_same_tokens_keeps_their_session() {
     let world = World::new();
     let pair = world.emulator.mint(&Mint::default());
-    let run = || {
-        world
-            .run_with_broker()
-            .env(
-                "HYTALE_SERVER_SESSION_TOKEN",
-                pair.session_token.expose_secret(),
-            )
-            .env(
-                "HYTALE_SERVER_IDENTITY_TOKEN",
-                pair.identity_token.expose_secret(),
-            )
-    };
+    let run = || world.run_with_broker().tokens(&pair);
     let killed = run().sh(UP).spawn();
     killed.line("up");
     // Its end shows later that the sweep has gone by.

@@ -114,16 +114,7 @@ fn the_least_life_can_be_set_and_switched_off() {
             lifetime: Some(Duration::from_secs(200)),
             ..Mint::default()
         });
-        world
-            .run()
-            .env(
-                "HYTALE_SERVER_SESSION_TOKEN",
-                pair.session_token.expose_secret(),
-            )
-            .env(
-                "HYTALE_SERVER_IDENTITY_TOKEN",
-                pair.identity_token.expose_secret(),
-            )
+        world.run().tokens(&pair)
     };
     mint().sh("exit 3").finish().code(77);
     mint()

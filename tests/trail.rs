@@ -81,19 +81,7 @@ fn a_wrapper_that_is_killed_after_a_renewal_leaves_a_lease_that_frees_the_slot()
 fn a_restart_with_the_same_variables_goes_on_with_the_newer_token_of_the_killed() {
     let world = World::short_lived(strict());
     let pair = world.emulator.mint(&Mint::default());
-    let run = || {
-        world
-            .run()
-            .env(
-                "HYTALE_SERVER_SESSION_TOKEN",
-                pair.session_token.expose_secret(),
-            )
-            .env(
-                "HYTALE_SERVER_IDENTITY_TOKEN",
-                pair.identity_token.expose_secret(),
-            )
-            .args(["--min-token-life", "0"])
-    };
+    let run = || world.run().tokens(&pair).args(["--min-token-life", "0"]);
     let killed = run().sh(UP).spawn();
     killed.line("up");
     let session = world.until_renewed(1);
