@@ -76,6 +76,14 @@ pub fn kill(pid: Pid, signal: c_int) -> nix::Result<()> {
     Errno::result(unsafe { libc::kill(pid.as_raw(), signal) }).map(drop)
 }
 
+/// Sends a signal to the whole process group of this leader.
+///
+/// # Errors
+/// As kill(2).
+pub fn kill_group(leader: Pid, signal: c_int) -> nix::Result<()> {
+    kill(Pid::from_raw(-leader.as_raw()), signal)
+}
+
 /// How many bytes wait in a pipe.
 ///
 /// # Errors

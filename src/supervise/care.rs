@@ -195,11 +195,10 @@ impl<'a> Care<'a> {
 }
 
 fn forward(server: Pid, scope: SignalScope, signal: c_int) {
-    let group = Pid::from_raw(-server.as_raw());
     let sent = match scope {
         SignalScope::Child => sys::kill(server, signal),
         // A server that has left its group is still ours.
-        SignalScope::Group => match sys::kill(group, signal) {
+        SignalScope::Group => match sys::kill_group(server, signal) {
             Err(Errno::ESRCH) => sys::kill(server, signal),
             sent => sent,
         },
@@ -216,8 +215,7 @@ fn forward(server: Pid, scope: SignalScope, signal: c_int) {
 /// What a start script left behind in the server's group is asked to end. A daemon that made a group of its own
 /// is left alone, but for PID 1: with it everything ends.
 fn end_group(server: Pid) {
-    let group = Pid::from_raw(-server.as_raw());
-    if sys::kill(group, SIGTERM).is_ok() {
+    if sys::kill_group(server, SIGTERM).is_ok() {
         debug!("the rest of the server's process group got SIGTERM");
     }
 }

@@ -127,7 +127,7 @@ pub fn follow(terminal: Option<&mut Terminal>, server: Pid, signal: c_int) {
 
 fn resume(server: Pid) {
     debug!("continuing the server: nobody else would");
-    let _ = sys::kill(Pid::from_raw(-server.as_raw()), SIGCONT);
+    let _ = sys::kill_group(server, SIGCONT);
 }
 
 fn stays_stopped(signal: c_int) {
@@ -139,7 +139,6 @@ fn stays_stopped(signal: c_int) {
 
 /// Whether the foreground is our group's, or that of one that is gone.
 fn is_free() -> bool {
-    tcgetpgrp(stdin().as_fd()).is_ok_and(|group| {
-        group == getpgrp() || sys::kill(Pid::from_raw(-group.as_raw()), 0) == Err(Errno::ESRCH)
-    })
+    tcgetpgrp(stdin().as_fd())
+        .is_ok_and(|group| group == getpgrp() || sys::kill_group(group, 0) == Err(Errno::ESRCH))
 }
